@@ -109,6 +109,9 @@ TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0),
 AUDIT_KEY = env.read("CONSOLE_AUDIT_KEY", env.key, "") or (
     kept(CONSOLE_DATA / "audit_key", made_up_key()) if EMBEDDED else ""
 )
+# What this process signs its entries with: a line of manage.py audit_key --process, or a file with
+# it. Without it a process that has the audit key makes a key for itself.
+PROCESS_KEY = env.read("CONSOLE_PROCESS_KEY", env.process_key, "")
 AUDIT_OLD_KEYS = env.read("CONSOLE_AUDIT_OLD_KEYS", env.public_keys, list[str]())
 CHECKPOINTS_TO = env.read("CONSOLE_CHECKPOINTS_TO", env.place, "") or (
     str(CONSOLE_DATA / "checkpoints") if EMBEDDED else ""

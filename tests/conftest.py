@@ -120,6 +120,8 @@ NOT_EMPTIED = {
     "audit_auditentry": "audit_entry_not_emptied",
     "audit_auditcheckpoint": "audit_checkpoint_not_emptied",
     "audit_auditseal": "audit_seal_not_emptied",
+    "audit_auditsignature": "audit_signature_not_emptied",
+    "audit_auditcertificate": "audit_certificate_not_emptied",
     "catalogue_noticeversion": "versions_not_emptied",
     "sends_delivery": "deliveries_not_emptied",
     "sends_evidence": "evidence_not_emptied",
@@ -206,6 +208,9 @@ def _nothing_found_out_yet() -> None:
     """What a process keeps for a while; what all share goes with the rows of a test."""
     from django.core.cache import caches
 
+    from console.audit.signing import forget_signer
+
+    forget_signer()
     caches["process"].clear()
 
 

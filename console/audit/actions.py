@@ -144,6 +144,7 @@ class Action(models.TextChoices):
     MAIL_TESTED = "mail.tested", _("Mail tested")
     AUDIT_EXPORTED = "audit.exported", _("Trail exported")
     AUDIT_ARCHIVED = "audit.archived", _("Trail archived")
+    AUDIT_KEY_REVOKED = "audit.key_revoked", _("Key of a process revoked")
     AUDIT_KEY_CHANGED = "audit.key_changed", _("Audit key changed")
     DATABASE_BACKED_UP = "database.backed_up", _("Backup made")
     DATABASE_RESTORED = "database.restored", _("Backup restored")
@@ -325,6 +326,7 @@ EVENTS = {
     Action.MAIL_TESTED: _event("user"),
     Action.AUDIT_EXPORTED: _event("ledger", "action target_kind target_ref format upto export"),
     Action.AUDIT_ARCHIVED: _event("ledger", "file hash sha256"),
+    Action.AUDIT_KEY_REVOKED: _event("key", "revocation"),
     Action.AUDIT_KEY_CHANGED: _event("key", "from"),
     Action.DATABASE_BACKED_UP: _event("database", "folder"),
     Action.DATABASE_RESTORED: _event(

@@ -12,15 +12,26 @@ from django.utils import timezone
 
 from console.audit.chain import canonical, canonical_time
 from console.audit.checkpoints import signed
-from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal, as_hashed
+from console.audit.models import (
+    AuditCertificate,
+    AuditCheckpoint,
+    AuditEntry,
+    AuditSeal,
+    AuditSignature,
+)
+from console.audit.models import (
+    as_hashed as as_hashed,
+)
 from console.audit.tlog.exporting import tree_of_export
 from console.audit.verify import (
+    CERTIFICATES,
     CHECKPOINTS,
     ENTRIES,
     FORMAT,
     LEAF_KEYS,
     MANIFEST,
     SEALS,
+    SIGNATURES,
     TREE,
     Head,
     export_line,
@@ -52,6 +63,25 @@ def ledger_said(
         yield entry, said, export_line(said, entry.hash)
 
 
+def signatures_said(after: int, upto: int) -> Iterator[dict[str, Any]]:
+    """Yield the signatures of the entries after `after` up to `upto`, in their order."""
+    rows = AuditSignature.objects.filter(last__gt=after, last__lte=upto).order_by("last")
+    for row in rows.iterator(ENTRIES_A_FETCH):
+        yield row.said
+
+
+def begin_of_batch(seq: int) -> int:
+    """Return the first entry of the batch that has the entry `seq`; `seq` if none has."""
+    row = AuditSignature.objects.filter(last__gte=seq).order_by("last").first()
+    return row.first if row is not None and row.first <= seq else seq
+
+
+def certificates_said() -> Iterator[dict[str, Any]]:
+    """Yield the certificates of the processes' keys."""
+    for certificate in AuditCertificate.objects.iterator():
+        yield certificate.said
+
+
 def seals_said() -> list[dict[str, Any]]:
     """Return the signed contents of the seals, the oldest first."""
     return [seal.said for seal in AuditSeal.objects.order_by("last")]
@@ -78,13 +108,15 @@ def export_to(file: IO[bytes] | Path, *, archive_to: int | None = None) -> tuple
         end = Head(newest.seq, newest.hash) if newest else begin
         write_part(archive, ENTRIES, ledger_lines(begin.seq, upto=end.seq))
         checkpoints = AuditCheckpoint.objects.filter(seq__lte=end.seq).order_by("seq")
-        write_part(archive, CHECKPOINTS, json_lines(item.said for item in checkpoints))
-        if begin.seq:
-            write_part(archive, SEALS, json_lines(seals_said()))
         tree = tree_of_export(begin.seq + 1, end.seq)
-        if tree is not None:
-            write_part(archive, TREE, json_lines([tree.said()]))
-            write_part(archive, LEAF_KEYS, json_lines(tree.keys()))
+        parts: dict[str, Iterator[Mapping[str, Any]]] = {
+            CHECKPOINTS: (item.said for item in checkpoints),
+            SIGNATURES: signatures_said(begin.seq, end.seq),
+            CERTIFICATES: certificates_said(),
+            **({SEALS: iter(seals_said())} if begin.seq else {}),
+            **({TREE: iter([tree.said()]), LEAF_KEYS: tree.keys()} if tree else {}),
+        }
+        files = {name: write_part(archive, name, json_lines(s)) for name, s in parts.items()}
         write_manifest(
             archive,
             "manifest",
@@ -93,6 +125,7 @@ def export_to(file: IO[bytes] | Path, *, archive_to: int | None = None) -> tuple
                 "before": begin.hash,
                 "last": end.seq,
                 "head": end.hash,
+                "files": files,
                 **({"archive": True} if archive_to is not None else {}),
                 **({"tree": tree.size} if tree is not None else {}),
             },

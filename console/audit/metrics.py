@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from console.audit.checkpoints import trusted_keys
-from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.models import AuditCheckpoint, AuditEntry, AuditRefusal
 from console.audit.outside import kept_to
 from console.audit.tlog.notes import BadNote
 from console.audit.tlog.outside import folder
@@ -29,6 +29,11 @@ class LedgerMetrics(Collector):
             "console_ledger_unsigned_seconds",
             "Seconds since the oldest entry that no checkpoint vouches for; 0 where none is.",
             ledger_unsigned_seconds(),
+        )
+        yield _gauge(
+            "console_ledger_refused",
+            "1 while no checkpoint is made, since what stands in the ledger does not hold.",
+            AuditRefusal.objects.exists(),
         )
         if settings.CHECKPOINTS_TO:
             yield _gauge(

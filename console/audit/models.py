@@ -1,5 +1,6 @@
 """The ledger: what happened, in an order that nobody can change unnoticed."""
 
+import base64
 from typing import Any, ClassVar
 
 from django.db import models
@@ -79,6 +80,10 @@ class AuditCheckpoint(models.Model):
     at = models.CharField(max_length=27)  # exactly as signed
     key_id = models.CharField(max_length=16)
     signature = models.CharField(max_length=88)
+    # From which entry on a process must have signed; None: checkpoints of older consoles.
+    signed_from = models.BigIntegerField(null=True, blank=True)
+    # The first and last numbers of entries that are nobody's of the console, as an operator said.
+    foreign = models.JSONField(null=True, blank=True)
     outside_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -96,7 +101,87 @@ class AuditCheckpoint(models.Model):
             "at": self.at,
             "key_id": self.key_id,
             "signature": self.signature,
+            **({} if self.signed_from is None else {"signed_from": self.signed_from}),
+            **({"foreign": self.foreign} if self.foreign else {}),
         }
+
+
+class AuditCertificate(models.Model):
+    """The site's audit key says that a key is a process's of the console, from `begin` to `end`."""
+
+    id = models.CharField(primary_key=True, max_length=16)  # of the process's key
+    key = models.CharField(max_length=44)
+    name = models.CharField(max_length=100)
+    begin = models.CharField(max_length=27, db_column="from")  # exactly as signed
+    end = models.CharField(max_length=27, db_column="to")
+    key_id = models.CharField(max_length=16)
+    signature = models.CharField(max_length=88)
+
+    class Meta:
+        ordering: ClassVar = ["begin", "id"]
+
+    def __str__(self) -> str:
+        return f"certificate of the key {self.id}"
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The signed content, with its signature."""
+        return {
+            "key": self.key,
+            "name": self.name,
+            "from": self.begin,
+            "to": self.end,
+            "key_id": self.key_id,
+            "signature": self.signature,
+        }
+
+
+class AuditSignature(models.Model):
+    """A process's signature of the entries `first` to `last`, which it wrote in one transaction.
+
+    It is batch `number` of its `stream`. `prev` is the link of the batch before; `after_hash` is
+    the hash of entry `after`, which was the newest a moment before.
+    """
+
+    last = models.BigIntegerField(primary_key=True)
+    first = models.BigIntegerField()
+    signer = models.CharField(max_length=16)
+    stream = models.CharField(max_length=16)
+    number = models.BigIntegerField()
+    after = models.BigIntegerField()
+    after_hash = models.CharField(max_length=64)
+    prev = models.CharField(max_length=64)
+    signature = models.BinaryField()
+
+    class Meta:
+        ordering: ClassVar = ["last"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["stream", "number"], name="audit_stream")
+        ]
+
+    def __str__(self) -> str:
+        return f"signature of entries {self.first} to {self.last}"
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What a verifier reads: the signature and what it is over, but for the entries."""
+        names = ("first", "last", "stream", "number", "after", "after_hash", "prev")
+        signature = base64.b64encode(self.signature).decode()
+        said = {name: getattr(self, name) for name in names}
+        return {**said, "key_id": self.signer, "signature": signature}
+
+
+class AuditRefusal(models.Model):
+    """No checkpoint is made, since at the entry `seq` the ledger does not hold."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["seq"]
+
+    def __str__(self) -> str:
+        return f"refusal at entry {self.seq}"
 
 
 class AuditSeal(models.Model):

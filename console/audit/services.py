@@ -1,15 +1,16 @@
 """Writes the ledger. Every service calls it, in the transaction that it records."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
 from django.db import Error, connection, transaction
 from django.db.models import Subquery
+from django.utils import timezone
 from msgspec import Struct
 
 from console.actors import Actor, Permission, system_actor
@@ -18,20 +19,39 @@ from console.audit.actions import Action
 from console.audit.chain import canonical_data, canonical_parts, canonical_time
 from console.audit.checkpoints import kept_outside, most_at_once, put_outside, signed, trusted_keys
 from console.audit.export import export_to, sealed_to
-from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
+from console.audit.models import (
+    AuditCertificate,
+    AuditCheckpoint,
+    AuditEntry,
+    AuditRefusal,
+    AuditSeal,
+    AuditSignature,
+)
 from console.audit.sentences import as_sentence
+from console.audit.signing import (
+    Signer,
+    as_text,
+    certified_key,
+    process_signer,
+    require_signer,
+)
 from console.audit.tlog.tree import newest_head
-from console.audit.verify import verify_export
+from console.audit.verification import checked_since
+from console.audit.verify import Finding, Head, must_be_signed, verify_export
 from console.database.clock import near_now
-from console.database.committing import add_to_commit, carry_out_now
-from console.errors import Conflict, Unavailable
+from console.database.committing import add_made_to_commit, carry_out_now, in_full
+from console.errors import Conflict, NotFound, Unavailable
 from console.site.fsync import to_disk
 from console.text.sentences import term
 
+if TYPE_CHECKING:
+    from console.database.backend.base import DatabaseWrapper
+
 # An arbitrary fixed number of the lock for making checkpoints. That for extending the chain is in
-# migration 0006_append.
+# migration 0008_signatures.
 CHECKPOINT_LOCK = 0x4C45444745520002
 
+CERTIFICATE = ("key", "name", "from", "to", "key_id", "signature")
 CONSOLE = system_actor("audit")
 # PostgreSQL refuses to delete younger entries (migration 0005_seals).
 KEPT_DAYS = 28
@@ -39,6 +59,7 @@ KEPT_DAYS = 28
 logger = structlog.get_logger("console.audit")
 
 Target = tuple[str, object, str]
+Foreign = Sequence[Sequence[int]]
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -62,47 +83,92 @@ def record(
 def record_many(actor: Actor, records: Iterable[Record]) -> None:
     """Append entries in order, chained to the newest, with the commit of the transaction.
 
-    PostgreSQL chains them, while it holds the chain's lock (migration 0006_append). They are
-    visible in the transaction itself only after `entries_write`.
+    This process signs them, and PostgreSQL chains them while it holds the chain's lock (migration
+    0008_signatures). They are visible in the transaction itself only after `entries_write`.
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("an audit entry must be written in the transaction that it records")
-    # Evaluated before anything is added, since a lazy iterable may need the connection itself.
-    for statement, values in appending(actor, list(records), near_now()):
-        add_to_commit(statement, values)
+    require_signer()  # now, since an error of the commit itself says less
+    at = canonical_time(near_now())
+    add_made_to_commit(_append, [Happened(actor, item, at) for item in records])
 
 
-def appending(
-    actor: Actor, records: Sequence[Record], at: datetime
-) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the statements, with their values, that append these entries, which happened `at`."""
-    when = canonical_time(at)
-    for start in range(0, len(records), ENTRIES_A_CALL):
-        part = records[start : start + ENTRIES_A_CALL]
-        rows = [_row(actor, item, when) for item in part]
+class Happened(Struct, frozen=True, gc=False):
+    """An entry to be: what `actor` did `at` some time, in canonical form."""
+
+    actor: Actor
+    record: Record
+    at: str
+
+
+def append(happened: Sequence[Happened]) -> None:
+    """Append entries of several actors and times, as `record_many` does."""
+    add_made_to_commit(_append, happened)
+
+
+def _append(wrapper: "DatabaseWrapper", happened: Sequence[Happened]) -> list[str]:
+    """Return the statements that append the entries of a transaction."""
+    signer = process_signer()
+    statements = [_certificate(signer)] if signer is not None and signer.may_be_unknown() else []
+    for start in range(0, len(happened), ENTRIES_A_CALL):
+        rows = [_row(each) for each in happened[start : start + ENTRIES_A_CALL]]
+        if start and start % ENTRIES_A_MESSAGE == 0:
+            wrapper.carry_out(statements)  # so that the next anchor is near
+            statements = []
+        signature = _signature(signer, wrapper, rows)
         columns = [value for column in zip(*rows, strict=True) for value in column]
-        arrays = ", ".join([f"ARRAY[{', '.join(['%s'] * len(part))}]::text[]"] * len(rows[0]))
-        yield (
-            f"SELECT audit_append(%s, %s, %s, {arrays})",
-            [when, actor.ref, actor.name, *columns],
+        arrays = ", ".join([f"ARRAY[{', '.join(['%s'] * len(rows))}]::text[]"] * len(rows[0]))
+        statements.append(
+            in_full(f"SELECT audit_append({arrays}, {_SIGNED})", [*columns, *signature])
         )
+    return statements
 
 
 ENTRIES_A_CALL = 500
+# An anchor must be nearer than verify.ANCHOR_ENTRIES.
+ENTRIES_A_MESSAGE = 20_000
+_SIGNED = "%s, %s, %s, %s, %s, %s, %s::bytea"
 
 
-def _row(actor: Actor, item: Record, at: str) -> tuple[str, ...]:
+def _signature(
+    signer: Signer | None, wrapper: "DatabaseWrapper", rows: Sequence[tuple[str, ...]]
+) -> tuple[Any, ...]:
+    if signer is None:
+        return "", "", 0, 0, "", "", b""
+    contents: list[bytes] = []
+    for *_fields, head, data, tail in rows:
+        contents += [(head + data).encode(), tail.encode()]
+    made = signer.sign(wrapper, contents)
+    return (
+        *(made.key_id, made.stream, made.number, made.after, made.after_hash),
+        *(made.prev, made.signature),
+    )
+
+
+def _certificate(signer: Signer) -> str:
+    said = signer.key.certificate
+    return in_full(
+        "INSERT INTO audit_auditcertificate "
+        '(id, key, name, "from", "to", key_id, signature) VALUES (%s, %s, %s, %s, %s, %s, %s) '
+        "ON CONFLICT DO NOTHING",
+        [signer.key.id, *(said[name] for name in CERTIFICATE)],
+    )
+
+
+def _row(happened: Happened) -> tuple[str, ...]:
     """Return an entry's elements for the arrays of `audit_append`."""
+    actor, item = happened.actor, happened.record
     kind, ref, name = item.target
     action, ref, name = str(item.action), str(ref), name[:255]
     head, tail = canonical_parts(
         action=action,
         actor_name=actor.name,
         actor_ref=actor.ref,
-        at=at,
+        at=happened.at,
         target=(kind, name, ref),
     )
-    return action, kind, ref, name, head, canonical_data(item.data).decode(), tail
+    data = canonical_data(item.data).decode()
+    return happened.at, actor.ref, actor.name, action, kind, ref, name, head, data, tail
 
 
 def entries_write() -> None:
@@ -114,15 +180,23 @@ def entries_write() -> None:
 # --- Checkpoints and exports -------------------------------------------------------------------
 
 
-def checkpoint_make() -> AuditCheckpoint | None:
+def checkpoint_make(foreign: Foreign = ()) -> AuditCheckpoint | None:
     """Sign the newest entry, and store all pending checkpoints outside.
 
     Return None if nothing is new. If the outside can't be reached, the checkpoint stays in the
-    database and the next call retries. Raises Unsigned if there is no key.
+    database and the next call retries. `foreign` are the first and last numbers of entries that an
+    operator found to be nobody's of the console. Raises Unsigned if there is no key, DoesNotHold if
+    the entries since the last checkpoint are not what processes signed.
     """
-    made = _checkpoint_newest()
-    if settings.CHECKPOINTS_TO:
-        _put_pending_outside()
+    try:
+        made = _checkpoint_newest(foreign)
+    except DoesNotHold as error:
+        _refused(error.finding)
+        raise
+    finally:
+        if settings.CHECKPOINTS_TO:
+            _put_pending_outside()
+    AuditRefusal.objects.all().delete()
     return made
 
 
@@ -145,7 +219,7 @@ def _put_pending_outside() -> None:
         part.filter(outside_at=None).update(outside_at=near_now())
 
 
-def _checkpoint_newest() -> AuditCheckpoint | None:
+def _checkpoint_newest(foreign: Foreign = ()) -> AuditCheckpoint | None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
         last = AuditCheckpoint.objects.first()
@@ -158,9 +232,79 @@ def _checkpoint_newest() -> AuditCheckpoint | None:
             record(CONSOLE, Action.AUDIT_KEY_CHANGED, target=target, data={"from": last.key_id})
             entries_write()
             newest = AuditEntry.objects.latest("seq")  # that entry; this holds the chain's lock
+        said = _require_signed(last, newest.seq, foreign)
         at = canonical_time(near_now())
-        said = signed("checkpoint", {"seq": newest.seq, "hash": newest.hash, "at": at})
-        return AuditCheckpoint.objects.create(**said)
+        said |= {"seq": newest.seq, "hash": newest.hash, "at": at}
+        return AuditCheckpoint.objects.create(**signed("checkpoint", said))
+
+
+def _require_signed(last: AuditCheckpoint | None, upto: int, foreign: Foreign) -> dict[str, Any]:
+    """Return what a checkpoint says of signatures: from which entry on processes must have signed,
+    if one has, and which entries are nobody's.
+
+    Raises DoesNotHold if the entries after the last checkpoint do not follow it, or if a process
+    must have signed one of them and has not.
+    """
+    head = Head(last.seq, last.hash) if last is not None else sealed_to()
+    report = checked_since(head, upto, foreign)
+    if not report.signed_from and (first := AuditSignature.objects.order_by("last").first()):
+        report.signed_from = first.first
+        must_be_signed(report)
+    if not report.holds:
+        raise DoesNotHold(report.findings[0])
+    said: dict[str, Any] = {"signed_from": report.signed_from} if report.signed_from else {}
+    return {**said, **({"foreign": report.foreign} if report.foreign else {})}
+
+
+class DoesNotHold(Conflict):
+    """What stands in the ledger since the last checkpoint is not what processes signed."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(
+            "ledger_does_not_hold",
+            "No checkpoint is made. {finding} Find out who wrote to the database. Then "
+            "manage.py audit_checkpoint --foreign FIRST-LAST goes on, and says of these entries "
+            "for good that they are nobody's.",
+            finding=as_sentence(finding.sentence),
+        )
+        self.finding = finding
+
+
+def _refused(finding: Finding) -> None:
+    """Note why there is no checkpoint, for pages, metrics and alerts."""
+    logger.error("no checkpoint: the ledger does not hold", found=str(finding.sentence))
+    AuditRefusal.objects.get_or_create(seq=finding.seq or 0, defaults={"at": near_now()})
+
+
+def process_key_make(actor: Actor, *, name: str, days: int) -> str:
+    """Return a new key of a process with its certificate, as CONSOLE_PROCESS_KEY takes it. Raises
+    PermissionRefused, Unsigned."""
+    actor.require(Permission.ADMINISTER)
+    return as_text(certified_key(name, timezone.now(), timedelta(days=days)))
+
+
+def process_key_revoke(actor: Actor, *, key: str, after: int | None = None) -> None:
+    """Let nobody trust a process's key any more. What it signed after the entry `after` may be
+    somebody else's; None: nothing that stands in the ledger.
+
+    Raises PermissionRefused, Unsigned, NotFound, and Conflict if this process itself signs with it.
+    """
+    actor.require(Permission.ADMINISTER)
+    if not AuditCertificate.objects.filter(pk=key).exists():
+        raise NotFound("unknown_process_key", "No process has signed with the key {key}.", key=key)
+    signer = process_signer()
+    if signer is not None and signer.key.id == key:
+        raise Conflict(
+            "own_process_key",
+            "This process itself signs with the key {key}. Set a new CONSOLE_PROCESS_KEY first.",
+            key=key,
+        )
+    with transaction.atomic():
+        newest = AuditEntry.objects.values_list("seq", flat=True).first() or 0
+        said = {"revoked": key, "after": newest if after is None else after}
+        revocation = signed("revocation", {**said, "at": canonical_time(near_now())})
+        target = ("key", key, f"key {key}")
+        record(actor, Action.AUDIT_KEY_REVOKED, target=target, data={"revocation": revocation})
 
 
 def audit_export(actor: Actor, file: IO[bytes] | Path) -> tuple[int, int]:
@@ -292,6 +436,7 @@ def _seal(actor: Actor, path: Path, first: int, last: int) -> AuditSeal:
     }
     seal = AuditSeal.objects.create(**signed("seal", said))
     entries.delete()
+    AuditSignature.objects.filter(last__lte=last).delete()
     data = {"file": path.name, "sha256": sha256, "hash": seal.hash}
     target = ("ledger", last, f"entries {first} to {last}")
     record(actor, Action.AUDIT_ARCHIVED, target=target, data=data)

@@ -16,8 +16,10 @@ TREE = "console.audit.tasks.tree"
 def checkpoint(timestamp: int) -> None:
     """Sign the newest entry every five minutes, if there is a key; then let the tree grow."""
     if settings.AUDIT_KEY:
-        checkpoint_make()
-        _tree_later()
+        try:
+            checkpoint_make()
+        finally:
+            _tree_later()
 
 
 @app.task(name=TREE, queueing_lock="tree")

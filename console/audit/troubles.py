@@ -11,6 +11,7 @@ from console.audit.metrics import (
     tree_refusal,
     tree_unsigned_seconds,
 )
+from console.audit.models import AuditRefusal
 from console.audit.tlog.outside import folder
 from console.text.sentences import Sentence
 
@@ -26,6 +27,15 @@ def ledger_troubles() -> Iterator[Sentence]:
             "checkpoints_late",
             "Entries of the ledger have waited for a checkpoint for {seconds:.0f} s.",
             seconds=unsigned,
+        )
+    refusal = AuditRefusal.objects.first()
+    if refusal is not None:
+        yield Sentence(
+            "ledger_refused",
+            "No checkpoint is made since {at}: at entry {seq} the ledger does not hold. Verify "
+            "the trail, and find out who wrote to the database.",
+            at=refusal.at,
+            seq=refusal.seq,
         )
     if settings.CHECKPOINTS_TO and (seconds := _late(ledger_not_outside_seconds)):
         yield Sentence(

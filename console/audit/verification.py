@@ -10,13 +10,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Max
 
+from console.audit.actions import Action
 from console.audit.checkpoints import file_outside, trusted_keys
-from console.audit.export import ledger_said, sealed_to, seals_said
-from console.audit.models import AuditCheckpoint, AuditEntry
+from console.audit.export import (
+    ledger_lines,
+    ledger_said,
+    sealed_to,
+    seals_said,
+    signatures_said,
+)
+from console.audit.models import (
+    AuditCertificate,
+    AuditCheckpoint,
+    AuditEntry,
+    AuditSignature,
+)
+from console.audit.rollback import newest_kept_outside
 from console.audit.tlog.checking import TreeCheck
 from console.audit.verify import (
+    ANCHOR_ENTRIES,
+    Batches,
+    Head,
     Keys,
     Report,
     begin_after,
@@ -24,7 +41,10 @@ from console.audit.verify import (
     checked_marks,
     checkpoints_from,
     follow,
+    must_be_signed,
     rewritten,
+    signed_and_gone,
+    take_signed,
 )
 
 # A second or two of work.
@@ -104,6 +124,25 @@ class Verification:
         more = CheckpointFile(self.elsewhere) if self.elsewhere else None
         self._files = [file for file in (self._outside, more) if file is not None]
 
+    def progress(self) -> list[Any]:
+        """Return what `resumed` makes the rest of this run of, as JSON can hold it."""
+        report, head = self.report, self.report.head
+        chain = [report.followed, head.seq, head.hash, report.vouched, report.checked]
+        signed = [report.signed_from, report.signed, report.unsigned]
+        return [
+            *(*chain, report.checkpoints, *signed),
+            *(report.foreign, report.revoked, report.treed, self.tiles, self.place),
+        ]
+
+    @classmethod
+    def resumed(cls, progress: Sequence[Any]) -> "Verification":
+        """Return the rest of a run. Raises ValueError if it is none."""
+        followed, seq, digest, vouched, checked, checkpoints, *signed, tiles, place = progress
+        report = Report(followed, Head(seq, digest), vouched, checked, checkpoints)
+        report.signed_from, report.signed, report.unsigned, *signed = signed
+        report.foreign, report.revoked, report.treed = signed
+        return cls(report, place, tiles=tiles)
+
     def go_on(self, most: int) -> bool:
         """Continue by at most `most` entries. Return whether all is done: the end was reached, or
         something was found.
@@ -113,7 +152,9 @@ class Verification:
         report, keys = self.report, trusted_keys()
         with transaction.atomic():
             after, tree = report.checked, TreeCheck(report, self.tiles)
+            newest = _newest_entry()  # before all, so that the signatures up to it are there too
             upto = self._reach(after, max(report.head.seq, after) + most, tree)
+            upto = _whole_batch(upto)
             if after < 0:
                 self._begin(keys)
             else:
@@ -122,9 +163,11 @@ class Verification:
             marks = self._checked(found, after, keys)
             if report.holds:
                 # By number, not up to an entry: what comes after a gap shows that there is one.
-                number = max(0, upto - report.head.seq)
+                number = max(0, min(upto, newest) - report.head.seq)
+                batches = batches_after(report.head.seq, min(upto, newest), keys)
                 said = ledger_said(report.head.seq, most=number)
-                follow(tree.lines(said), report, marks)
+                follow(tree.lines(said), report, marks, batches)
+                must_be_signed(report)
             if report.holds:
                 tree.heads(after, upto)
             is_end = report.head.seq < upto
@@ -144,9 +187,18 @@ class Verification:
         last = [*numbers[CHECKPOINTS_A_PART - 1 : CHECKPOINTS_A_PART], *tree.reach(after, upto)]
         return max(after, 0, min([*last, *(file.reach(upto) for file in self._files), upto]))
 
+    def _require_signed_entries(self) -> None:
+        """Report signatures whose entries are gone."""
+        with connection.cursor() as cursor:
+            cursor.execute(GONE)
+            row = cursor.fetchone()
+        if row is not None and self.report.holds:
+            self.report.findings.append(signed_and_gone(*row))
+
     def _begin(self, keys: Keys) -> None:
         """Start after the archived entries, and report any that is still in the database."""
         report, ends = self.report, _ends_of_seals()
+        report.signed_from, report.foreign = said_of_signatures()
         stored = AuditCheckpoint.objects.filter(seq__in=ends)
         found: list[Said] = [each.said for each in stored]
         for file in self._files if ends else ():
@@ -186,7 +238,15 @@ class Verification:
         stored = AuditCheckpoint.objects.filter(seq__gt=upto)[:CHECKPOINTS_A_PART]
         found: list[Said] = [each.said for each in stored]
         found += [said for file in self._files for said in file.take(None)]
+        self._require_signed_entries()
         beyond(self.report, {**marks, **self._checked(found, upto, keys)})
+
+
+GONE = """
+SELECT first, last FROM audit_auditsignature
+WHERE last > (SELECT coalesce(max(seq), 0) FROM audit_auditentry)
+ORDER BY last LIMIT 1
+"""
 
 
 def _stored(after: int, upto: int) -> list[Said]:
@@ -213,3 +273,59 @@ def _seq(said: Said) -> int:
 
 def _ends_of_seals() -> set[int]:
     return {said["last"] for said in seals_said()}
+
+
+# --- Signatures of processes ---------------------------------------------------------------------
+
+
+def batches_after(after: int, upto: int, keys: Keys) -> Batches:
+    """Return the check of the signatures of the entries after `after` up to `upto`, which ends a
+    batch, beside what stands in the database before them."""
+    before = AuditEntry.objects.filter(seq__lte=after)
+    revocations = before.filter(action=Action.AUDIT_KEY_REVOKED).order_by("seq")
+    return Batches(
+        signatures_said(after, upto),
+        [each.said for each in AuditCertificate.objects.all()],
+        keys,
+        known=_streams_before(after),
+        revoked={entry.target_ref: entry.seq for entry in revocations},
+        hash_of=lambda seq: before.filter(seq=seq).values_list("hash", flat=True).first(),
+    )
+
+
+def _streams_before(after: int) -> dict[str, int]:
+    """Return the last batch of each stream that a repeated one could still follow."""
+    rows = AuditSignature.objects.filter(last__lte=after, last__gt=after - ANCHOR_ENTRIES)
+    return dict(rows.order_by().values_list("stream").annotate(Max("number")))
+
+
+def _whole_batch(upto: int) -> int:
+    """Return the end of the batch that has the entry `upto`."""
+    row = AuditSignature.objects.filter(last__gte=upto).order_by("last").first()
+    return row.last if row is not None and row.first <= upto else upto
+
+
+def said_of_signatures() -> tuple[int, list[Sequence[int]]]:
+    """Return what the newest checkpoints, here and outside, say: from which entry on processes must
+    have signed, or 0, and which entries are nobody's."""
+    stored = AuditCheckpoint.objects.exclude(signed_from=None).first()
+    known = Report()
+    checked_marks([stored.said] if stored else [], trusted_keys(), known)
+    take_signed(known, newest_kept_outside() or {})
+    return known.signed_from, known.foreign
+
+
+def _newest_entry() -> int:
+    return AuditEntry.objects.values_list("seq", flat=True).first() or 0
+
+
+def checked_since(head: Head, upto: int, foreign: Sequence[Sequence[int]] = ()) -> Report:
+    """Follow the entries after `head`, where a checkpoint was made, up to `upto`, and return the
+    report: that each follows the one before, and that a process signed it, but for those that are
+    `foreign`."""
+    report = Report(head=Head(head.seq, head.hash))
+    report.signed_from, report.foreign = said_of_signatures()
+    report.foreign += [list(each) for each in foreign if list(each) not in report.foreign]
+    batches = batches_after(head.seq, upto, trusted_keys())
+    follow(ledger_lines(head.seq, most=upto - head.seq), report, {}, batches)
+    return report

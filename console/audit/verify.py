@@ -27,7 +27,7 @@ import json
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,14 +38,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 GENESIS = "0" * 64
 FORMAT = 1
+# The anchor of a batch is fewer entries before its last one.
+ANCHOR_ENTRIES = 65_536
+# So many batches of a stream are checked by the signature of the last one.
+BATCHES_AT_ONCE = 256
+STREAMS = 10_000
 ENTRIES, MANIFEST, CHECKPOINTS = "entries.jsonl", "manifest.json", "checkpoints.jsonl"
 SEALS, SEND, DELIVERIES = "seals.jsonl", "send.json", "deliveries.jsonl"
 TREE, LEAF_KEYS = "tree.json", "leaf_keys.jsonl"
+SIGNATURES, CERTIFICATES = "signatures.jsonl", "certificates.jsonl"
 
 # The parts of a line around its entry, and what follows the data in the entry.
 _HEAD, _BEFORE_HASH, _TAIL = b'{"entry":', b',"hash":"', b'"}\n'
 _TAIL_SIZE = len(_BEFORE_HASH) + 64 + len(_TAIL)
-_PREVIOUS = b',"prev_hash":"'
+_MIDDLE = b',"prev_hash":"%b","seq":%d'
 
 
 class Unreadable(Exception):
@@ -155,8 +161,14 @@ class Report:
 
     `checked` is the entry up to whose checkpoints all are checked; below 0 before it has begun.
     `vouched` is the last entry that a valid checkpoint covers. `sealed` are the files with older
-    entries, which were not read. `proved` are the sentences about a send. `treed` is
-    the last entry that a signed head of the tree covers.
+    entries, which were not read. `proved` are the sentences about a send. `treed` is the last entry
+    that a signed head of the tree covers.
+
+    `signed_from` is the first entry that a process must have signed, as a checkpoint says; 0 if
+    none says so. `signed` entries are signed; `unsigned` is the last entry that is not.
+    `foreign` are the first and last numbers of entries that are nobody's of the console, as a
+    checkpoint says; `revoked` are for each revoked key the entry that says so, and from which on
+    the key may have been somebody else's.
     """
 
     followed: int = 0
@@ -167,6 +179,11 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     sealed: list[Mapping[str, Any]] = field(default_factory=list)
     proved: list[str] = field(default_factory=list)
+    signed_from: int = 0
+    signed: int = 0
+    unsigned: int = 0
+    foreign: list[Sequence[int]] = field(default_factory=list)
+    revoked: list[Sequence[Any]] = field(default_factory=list)
     treed: int = 0
 
     @property
@@ -185,42 +202,62 @@ def export_line(entry: bytes, digest: str) -> bytes:
     return b"".join((_HEAD, entry, _BEFORE_HASH, digest.encode(), _TAIL))
 
 
-def follow(lines: Iterable[bytes], report: Report, marks: Mapping[int, str]) -> None:
+def follow(
+    lines: Iterable[bytes], report: Report, marks: Mapping[int, str], batches: "Batches"
+) -> None:
     """Follow the chain from `report.head` until it ends or breaks.
 
-    `marks` are the hashes in checkpoints, by entry. It takes the same memory for any number of
-    lines.
+    `marks` are the hashes in checkpoints, by entry. Its memory does not grow with the lines.
     """
-    head = report.head
-    seq, previous = head.seq, head.hash.encode()
-    begun_at = seq
-    sha256, size = hashlib.sha256, len(_PREVIOUS)
-    finding = None
-    for line in lines:
+    seq, previous = report.head.seq, report.head.hash.encode()
+    finding, sha256 = batches.begin(report), hashlib.sha256
+    hashes, contents, first, last = batches.hashes, batches.contents, batches.first, batches.last
+    for line in lines if finding is None else ():
         seq += 1
         entry = line[len(_HEAD) : -_TAIL_SIZE]
         digest = sha256(entry).hexdigest().encode()
         # The last occurrence: an entry's data, which comes before it, may contain the same text.
-        at = entry.rfind(_PREVIOUS)
-        expected = b'%b"seq":%d,' % (previous + b'",', seq)
+        before, middle, after = entry.rpartition(_MIDDLE % (previous, seq))
         if (
-            line[-_TAIL_SIZE:] != b"%b%b%b" % (_BEFORE_HASH, digest, _TAIL)
-            or entry[at + size : at + size + len(expected)] != expected
-            or line[: len(_HEAD)] != _HEAD
+            not (middle and after.startswith(b","))
+            or not line.endswith(_BEFORE_HASH + digest + _TAIL)
+            or not line.startswith(_HEAD)
         ):
-            seq -= 1
-            finding = _diagnosis(line, seq + 1, previous.decode())
+            finding, seq = _diagnosis(line, seq, previous.decode()), seq - 1
             break
-        previous = digest
-        if seq in marks:
-            if marks[seq].encode() != digest:
-                finding = rewritten(seq, report.vouched)
-                break
-            report.vouched = seq
-    report.followed += seq - begun_at
+        hashes[seq & _MASK] = previous = digest
+        if seq >= first:
+            contents += (before, after)
+            if seq == last:
+                finding = batches.close()
+                first, last = batches.first, batches.last
+        else:
+            finding = batches.unsigned(seq)
+        if finding is None and seq in marks:
+            finding = _mark(marks[seq], digest.decode(), seq, report)
+        if finding is not None:
+            break
+    report.followed += seq - report.head.seq
     report.head = Head(seq, previous.decode())
-    if finding is not None:
-        report.findings.append(finding)
+    finding = batches.end() or finding  # what it finds is of entries before
+    report.findings += [finding] if finding else []
+
+
+def _mark(mark: str, digest: str, seq: int, report: Report) -> Finding | None:
+    """Compare an entry with its checkpoint, and note that this vouches for it."""
+    if mark != digest:
+        return rewritten(seq, report.vouched)
+    report.vouched = seq
+    return None
+
+
+def unsigned(seq: int) -> Finding:
+    """Return the finding that nobody signed an entry."""
+    return broken(
+        seq,
+        "Entry {seq} is signed by no process of the console: it was put in by somebody who has no "
+        "key.",
+    )
 
 
 def rewritten(seq: int, vouched: int) -> Finding:
@@ -281,6 +318,307 @@ def _missing(seq: int, found: int) -> Finding:
     )
 
 
+# --- Signatures of processes -------------------------------------------------------------------
+
+_MASK = ANCHOR_ENTRIES - 1
+_NEVER = 2**63
+_REVOKED = b'{"action":"audit.key_revoked"'
+_AT = b'","at":"'
+
+
+def batch_bytes(contents: Sequence[bytes], said: Mapping[str, Any]) -> bytes:
+    """Return what the signature of a batch is over: the SHA-256 of its entries without their
+    numbers and the hashes before them, and their place in a stream. It has the form of all signed
+    statements (`signed_bytes`).
+
+    `contents` are for each entry its canonical form up to `prev_hash`, and from after `seq` on.
+    """
+    entries = hashlib.sha256(b"".join(contents)).hexdigest()
+    return (
+        f'notice-console batch\n{{"after":{said["after"]:d},"after_hash":"{said["after_hash"]}",'
+        f'"count":{len(contents) // 2},"entries":"{entries}","key_id":"{said["key_id"]}",'
+        f'"number":{said["number"]:d},"prev":"{said["prev"]}","stream":"{said["stream"]}"}}'
+    ).encode()
+
+
+@dataclass
+class _Stream:
+    """A stream of a process: its last batch, and those whose signatures are not checked yet."""
+
+    number: int
+    link: str | None
+    waiting: list[tuple[int, str, bytes, str]] = field(default_factory=list)
+
+
+@dataclass
+class _Certificate:
+    key: Ed25519PublicKey
+    begin: str
+    end: str
+
+
+class Batches:
+    """Checks that a process of the console signed each batch of entries.
+
+    `rows` are the signatures in the order of their entries, `certificates` those of the processes'
+    keys. Of what is before these rows, `known` has the number of the last batch of each stream,
+    `revoked` the entries that revoked keys, and `hash_of` returns the hash of an entry; without it
+    an older anchor is not compared.
+
+    The batches of a stream are linked by hashes, so that the signature of a later one proves those
+    before it.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Mapping[str, Any]],
+        certificates: Iterable[Mapping[str, Any]],
+        keys: Keys,
+        *,
+        known: Mapping[str, int] | None = None,
+        revoked: Mapping[str, int] | None = None,
+        hash_of: Callable[[int], str | None] = lambda _seq: None,
+    ) -> None:
+        self._rows = iter(rows)
+        self._keys = keys
+        self._hash_of = hash_of
+        self._streams = {stream: _Stream(n, None) for stream, n in (known or {}).items()}
+        self._certificates: dict[str, _Certificate | str] = {}
+        self._revoked = dict(revoked or {})
+        for said in certificates:
+            self._take_certificate(said)
+        self.hashes: list[bytes] = [b""] * ANCHOR_ENTRIES
+        self.contents: list[bytes] = []
+        self.first = self.last = _NEVER
+        self._row: Mapping[str, Any] = {}
+        self._from, self._begins, self._faulty = Head(), True, 0
+
+    def _take_certificate(self, said: Mapping[str, Any]) -> None:
+        try:
+            raw = base64.b64decode(str(said["key"]), validate=True)
+            found: _Certificate | str = self._keys.complaint("certificate", said) or _Certificate(
+                Ed25519PublicKey.from_public_bytes(raw), str(said["from"]), str(said["to"])
+            )
+        except (KeyError, ValueError):
+            return  # whoever it is of, there is none
+        if not isinstance(self._certificates.get(key_id(raw)), _Certificate):
+            self._certificates[key_id(raw)] = found
+
+    def read(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Go on with these signatures."""
+        self._rows = iter(rows)
+
+    def begin(self, report: Report) -> Finding | None:
+        """Go on after the report's last entry."""
+        self._report = report
+        if self._begins:
+            self._begins, self._from = False, report.head
+            self.hashes[report.head.seq & _MASK] = report.head.hash.encode()
+        return self._next(report.head.seq)
+
+    def _next(self, after: int) -> Finding | None:
+        row = next(self._rows, None)
+        self.contents.clear()
+        if row is None:
+            self._row, self.first, self.last = {}, _NEVER, _NEVER
+            return None
+        try:
+            first, last = row["first"], row["last"]
+            is_good = after < first <= last < _NEVER
+        except (KeyError, TypeError):
+            is_good = False
+        if not is_good:
+            return broken(
+                after + 1,
+                "The next signature after entry {after} does not say which entries it is of.",
+                after=after,
+            )
+        self._row, self.first, self.last = row, first, last
+        return None
+
+    def close(self) -> Finding | None:
+        """Check the present batch, all entries of which have been followed, and go on to the
+        next."""
+        row, contents = self._row, self.contents
+        if self._is_foreign(self.first, self.last):
+            return self._next(self.last)
+        if complaint := self._complaint(row, contents):
+            return broken(
+                self.first,
+                "The signature of entries {first} to {last} is worth nothing: {complaint}.",
+                first=self.first,
+                last=self.last,
+                complaint=complaint,
+            )
+        self._report.signed += self.last - self.first + 1
+        for place in range(0, len(contents), 2):
+            if contents[place].startswith(_REVOKED):
+                finding = self._revoke(self.first + place // 2, contents[place : place + 2])
+                if finding is not None:
+                    return finding
+        return self._next(self.last)
+
+    def _is_foreign(self, first: int, last: int) -> bool:
+        return any(begin <= first and last <= end for begin, end in self._report.foreign)
+
+    def unsigned(self, seq: int) -> Finding | None:
+        """Take note of an entry that no process signed. It is a finding if one must have."""
+        if self._is_foreign(seq, seq):
+            return None
+        self._report.unsigned = seq
+        return unsigned(seq) if 0 < self._report.signed_from <= seq else None
+
+    def _complaint(self, row: Mapping[str, Any], contents: Sequence[bytes]) -> str:
+        try:
+            complaint = (
+                self._of_key(row["key_id"], contents)
+                or self._of_anchor(row["after"], row["after_hash"])
+                or self._of_stream(row["stream"], row["number"], row["prev"])
+            )
+            message = batch_bytes(contents, row)
+        except (KeyError, ValueError, TypeError):
+            return phrase("it is not in the form in which the console writes signatures")
+        if complaint:
+            return complaint
+        stream = self._streams[row["stream"]]
+        stream.link = hashlib.sha256(message).hexdigest()
+        stream.waiting.append((self.first, row["key_id"], message, row["signature"]))
+        return self._checked(stream) if len(stream.waiting) >= BATCHES_AT_ONCE else ""
+
+    def _of_key(self, name: str, contents: Sequence[bytes]) -> str:
+        found = self._certificates.get(name)
+        if found is None:
+            return phrase("nobody certified the key {key}", key=name)
+        if not isinstance(found, _Certificate):
+            return phrase(
+                "the certificate of the key {key} is none: {complaint}", key=name, complaint=found
+            )
+        if name in self._revoked:
+            return phrase(
+                "its key {key} was revoked by entry {seq}", key=name, seq=self._revoked[name]
+            )
+        head = contents[-2]
+        place = head.find(_AT) + len(_AT)
+        at = head[place : place + len(found.end)].decode()
+        if not found.begin <= at <= found.end:
+            return phrase(
+                "its key {key} was certified from {begin} to {end}, and the entry says {at}",
+                key=name,
+                begin=found.begin,
+                end=found.end,
+                at=at,
+            )
+        return ""
+
+    def _of_anchor(self, after: int, digest: str) -> str:
+        if not 0 <= after < self.first or self.last - after >= ANCHOR_ENTRIES:
+            return phrase(
+                "it was made after entry {after}, and stands elsewhere: it was moved or repeated",
+                after=after,
+            )
+        if after == 0:
+            known: str | None = GENESIS
+        elif after >= self._from.seq:
+            known = self.hashes[after & _MASK].decode()
+        else:
+            known = self._hash_of(after)
+        if known is not None and known != digest:
+            return phrase(
+                "it was made for another history, after another entry {after}", after=after
+            )
+        return ""
+
+    def _of_stream(self, stream: str, number: int, prev: str) -> str:
+        known = self._streams.pop(stream, None)
+        if known is None:
+            if number == 1 and prev != GENESIS:
+                return phrase("it is the first of a stream, and names one before it")
+            known = _Stream(number - 1, None)
+        self._streams[stream] = known  # the newest ones stand last
+        if number != known.number + 1 or prev != (known.link or prev):
+            return phrase(
+                "it is batch {number} of the stream {stream}, of which {known} was the last: one "
+                "was removed, repeated or put in",
+                number=number,
+                stream=stream,
+                known=known.number,
+            )
+        known.number = number
+        if len(self._streams) > STREAMS:
+            return self._checked(self._streams.pop(next(iter(self._streams))))
+        return ""
+
+    def _checked(self, stream: _Stream) -> str:
+        """Return what is wrong with the signatures that were not checked yet: that of the last
+        batch is one of all that it is linked to."""
+        waiting, stream.waiting = stream.waiting, []
+        if not waiting or self._is_signed(*waiting[-1][1:]):
+            return ""
+        self._faulty = next(each[0] for each in waiting if not self._is_signed(*each[1:]))
+        return phrase(
+            "what stands from entry {first} on is not what was signed", first=self._faulty
+        )
+
+    def _is_signed(self, name: str, message: bytes, signature: str) -> bool:
+        found = self._certificates[name]
+        try:
+            if isinstance(found, _Certificate):
+                found.key.verify(base64.b64decode(signature, validate=True), message)
+                return True
+        except (InvalidSignature, ValueError, TypeError):
+            pass
+        return False
+
+    def _revoke(self, seq: int, content: Sequence[bytes]) -> Finding | None:
+        """Trust a key no more, by an entry that says so with the audit key's signature."""
+        said = json.loads(b"".join(content))["data"].get("revocation")
+        complaint = (
+            self._keys.complaint("revocation", said)
+            if isinstance(said, dict)
+            else phrase("the audit key's signature is missing")
+        )
+        if complaint:
+            return broken(
+                seq,
+                "The revocation in entry {seq} is worth nothing: {complaint}.",
+                complaint=complaint,
+            )
+        self._revoked[said["revoked"]] = seq
+        self._report.revoked.append([said["revoked"], seq, said["after"]])
+        return None
+
+    def end(self) -> Finding | None:
+        """Check what is not checked yet, at the end of some lines."""
+        for stream in self._streams.values():
+            if complaint := self._checked(stream):
+                return broken(
+                    self._faulty,
+                    "A signature is worth nothing: {complaint}.",
+                    complaint=complaint,
+                )
+        return None
+
+    def left(self) -> Finding | None:
+        """Return the finding that there are signatures of entries that are gone."""
+        return signed_and_gone(self.first, self.last) if self._row else None
+
+
+def signed_and_gone(first: int, last: int) -> Finding:
+    """Return the finding that signed entries are not there."""
+    return broken(
+        first,
+        "A process signed entries {first} to {last}, and they are gone.",
+        first=first,
+        last=last,
+    )
+
+
+def must_be_signed(report: Report) -> None:
+    """Report an entry that no process signed, if a checkpoint says that one must have."""
+    if report.holds and 0 < report.signed_from <= report.unsigned:
+        report.findings.append(unsigned(report.unsigned))
+
+
 # --- Checkpoints -------------------------------------------------------------------------------
 
 
@@ -301,8 +639,16 @@ def checked_marks(
         seq, digest = said["seq"], said["hash"]
         if marks.setdefault(seq, digest) != digest:
             report.fault(seq, "{name} contradicts another one, which is signed as well.", name=name)
+        take_signed(report, said)
         report.checkpoints += 1
     return marks
+
+
+def take_signed(report: Report, said: Mapping[str, Any]) -> None:
+    """Take from a valid checkpoint what it says of the signatures of processes."""
+    if isinstance(begin := said.get("signed_from"), int):
+        report.signed_from = min(begin, report.signed_from or begin)
+    report.foreign += [pair for pair in said.get("foreign", ()) if pair not in report.foreign]
 
 
 def beyond(report: Report, marks: Mapping[int, str]) -> None:
@@ -413,6 +759,22 @@ class _Export:
         with self.open(name) as file:
             return [_json(line, name) for line in file if line.strip()]
 
+    def signatures(self) -> Iterator[dict[str, Any]]:
+        """Yield the signatures of the processes. Exports of older consoles have none."""
+        if self.has(SIGNATURES):
+            with self.open(SIGNATURES) as file:
+                for line in file:
+                    if line.strip():
+                        yield _json(line, SIGNATURES)
+
+    def certificates(self) -> list[dict[str, Any]]:
+        return self.lines(CERTIFICATES) if self.has(CERTIFICATES) else []
+
+    def has(self, name: str) -> bool:
+        if self.zip is None:
+            return (self.path / name).exists()
+        return name in self.zip.namelist()
+
     def holds_manifest(self, keys: Keys, report: Report) -> bool:
         complaint = keys.complaint("proof" if self.is_proof else "manifest", self.manifest)
         if complaint:
@@ -466,20 +828,32 @@ def verify_exports(
         begin_after(first.lines(SEALS), keys, marks, report)
     else:
         report.head = Head(first.manifest["first"] - 1, first.manifest["before"])
+    batches = Batches((), [said for export in exports for said in export.certificates()], keys)
     for export in exports:
         manifest = export.manifest
         if not report.holds or not _joins(report, export):
             return report
+        batches.read(export.signatures())
         with export.open(ENTRIES) as file:
-            follow(tree.lines(export, file) if tree else file, report, marks)
+            follow(tree.lines(export, file) if tree else file, report, marks, batches)
         _compare(report, manifest)
+        _all_signed(report, batches)
         if tree and report.holds:
             tree.end(export)
     if not exports[-1].manifest.get("archive"):
         beyond(report, marks)
         if tree:
             tree.finish()
+    for export in exports if report.holds else ():
+        _files_hold(export, report)
     return report
+
+
+def _all_signed(report: Report, batches: Batches) -> None:
+    finding = batches.left()
+    if report.holds and finding is not None:
+        report.findings.append(finding)
+    must_be_signed(report)
 
 
 def _joins(report: Report, export: _Export) -> bool:
@@ -556,6 +930,7 @@ def checkpoints_from(path: Path, place: int = 0) -> Iterator[tuple[dict[str, Any
 # Entries whose salts have a key in common.
 _TILE = 256
 _DELIVERIES_KEY = b'"deliveries":['
+_PREVIOUS = b',"prev_hash":"'
 
 
 def _hash(*parts: bytes) -> bytes:
@@ -836,7 +1211,8 @@ def verify_proof(proof: _Export, keys: Keys, outside: Sequence[Mapping[str, Any]
 
 
 def _files_hold(proof: _Export, report: Report) -> None:
-    for name, expected in sorted(proof.manifest["files"].items()):
+    """Compare the files with the digests in the manifest. Older exports have none."""
+    for name, expected in sorted(proof.manifest.get("files", {}).items()):
         with proof.open(name) as file:
             digest = hashlib.sha256()
             while part := file.read(1024 * 1024):
@@ -856,9 +1232,11 @@ def _chain_holds(
     send, last = proof.manifest["send"], proof.manifest["of_send_to"]
     marks = checked_marks([*proof.lines(CHECKPOINTS), *outside], keys, report)
     told: list[dict[str, Any]] = []
+    batches = Batches(proof.signatures(), proof.certificates(), keys)
     with proof.open(ENTRIES) as file:
-        follow(_telling_of(send, file, told), report, marks)
+        follow(_telling_of(send, file, told), report, marks, batches)
     _compare(report, proof.manifest)
+    _all_signed(report, batches)
     if report.holds and report.vouched < last:
         report.fault(
             None,
@@ -1195,6 +1573,7 @@ def sentences(report: Report) -> Iterator[str]:
             first=first,
             head=report.head.seq,
         )
+    yield from _of_signatures(report)
     yield from _vouched_for(report)
     if report.holds and report.vouched < report.head.seq:
         yield phrase(
@@ -1204,6 +1583,36 @@ def sentences(report: Report) -> Iterator[str]:
             head=report.head.seq,
         )
     yield "HOLDS" if report.holds else "DOES NOT HOLD"
+
+
+def _of_signatures(report: Report) -> Iterator[str]:
+    if report.signed:
+        yield phrase(
+            "Processes of the console signed {signed:,} of them, with keys that the audit key "
+            "certified.",
+            signed=report.signed,
+        )
+    if report.followed and report.unsigned:
+        yield phrase(
+            "Entries up to {unsigned:,} are of before processes signed: for them only the chain "
+            "and the checkpoints speak.",
+            unsigned=report.unsigned,
+        )
+    for key, seq, since in report.revoked:
+        yield phrase(
+            "The key {key} was revoked by entry {seq}: what it signed after entry {since} may be "
+            "somebody else's.",
+            key=key,
+            seq=seq,
+            since=since,
+        )
+    for begin, end in report.foreign:
+        yield phrase(
+            "Entries {begin} to {end} are nobody's of the console, as its operator has said: "
+            "believe nothing of them.",
+            begin=begin,
+            end=end,
+        )
 
 
 def _vouched_for(report: Report) -> Iterator[str]:

@@ -24,6 +24,7 @@ from console.actors import Actor, Permission
 from console.audit import checkpoints, rollback
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.signing import forget_signer
 from console.audit.tlog.growing import log_begin_anew
 from console.audit.tlog.tree import current_log
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
@@ -212,6 +213,7 @@ def database_fill(backup: Path, said: Mapping[str, Any], *, tell: Tell = nobody)
             tables=tables,
         )
     _restore(backup / DUMP, tell)
+    forget_signer()  # what it knows of the ledger is of another database
     with connection.cursor() as cursor:
         found = facts_with(cursor)
     different = [name for name in found if found[name] != said[name]]

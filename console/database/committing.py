@@ -12,7 +12,7 @@ from django.db import connection, transaction
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from console.database.backend.base import DatabaseWrapper
+    from console.database.backend.base import DatabaseWrapper, Make
 
 
 def add_to_commit(sql: str, values: "Sequence[Any] | Mapping[str, Any]") -> None:
@@ -21,11 +21,29 @@ def add_to_commit(sql: str, values: "Sequence[Any] | Mapping[str, Any]") -> None
 
     Its errors are raised at the end of the transaction, which they roll back.
     """
+    _require_transaction()
+    _wrapper().add_to_commit(in_full(sql, values))
+
+
+def add_made_to_commit(make: "Make", items: "Sequence[Any]") -> None:
+    """Let `make` make statements of all items of the present transaction that were added for it,
+    right before they are carried out with its COMMIT. They stand where the first item was added.
+
+    `make` takes the connection and the items. What is rolled back with a savepoint is no item.
+    """
+    _require_transaction()
+    _wrapper().add_made_to_commit(make, list(items))
+
+
+def in_full(sql: str, values: "Sequence[Any] | Mapping[str, Any]") -> str:
+    """Return a statement with its values in it."""
+    connection.ensure_connection()
+    return psycopg.ClientCursor(connection.connection).mogrify(sql, values)
+
+
+def _require_transaction() -> None:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("only a transaction has a commit to add to")
-    connection.ensure_connection()
-    cursor = psycopg.ClientCursor(connection.connection)
-    _wrapper().add_to_commit(cursor.mogrify(sql, values))
 
 
 def execute_with_commit(sql: str, values: "Sequence[Any] | Mapping[str, Any]") -> None:

@@ -5,6 +5,7 @@ A wrong one does not end the reading: all errors are collected first, and then r
 """
 
 import base64
+import json
 import os
 import re
 import shlex
@@ -168,6 +169,22 @@ def key(raw: str) -> str:
     """Convert a signing key: 32 bytes in base64."""
     if not _is_key(raw):
         raise ValueError("set it to what manage.py audit_key prints: 32 bytes in base64")
+    return raw
+
+
+def process_key(raw: str) -> str:
+    """Convert the key of a process with its certificate, or the path of a file with it."""
+    try:
+        text = Path(raw).read_text("utf-8").strip() if raw.startswith("/") else raw
+        said = json.loads(base64.b64decode(text, validate=True))
+        is_whole = _is_key(said["private"]) and isinstance(said["certificate"], dict)
+    except (OSError, ValueError, KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        raise ValueError(
+            "set it to the line that manage.py audit_key --process NAME prints, or to the whole "
+            "path of a file with it that this process can read"
+        )
     return raw
 
 

@@ -76,7 +76,7 @@ def _judge_site(chosen: Mapping[str, Any]) -> None:
             "CONSOLE_SECRET_KEY is not set. Set it to a long random text, for example the output "
             "of: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
         )
-    if not chosen["AUDIT_KEY"]:
+    if not (chosen["AUDIT_KEY"] or chosen["PROCESS_KEY"]):
         env.refuse(
             "CONSOLE_AUDIT_KEY",
             "CONSOLE_AUDIT_KEY is not set, and without it nobody can tell whether the trail was "

@@ -10,7 +10,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO console;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO console;
 
 -- The ledger is added to, by the function audit_append. Of a checkpoint it is noted when it came to be kept outside.
-REVOKE UPDATE, DELETE ON audit_auditentry, audit_auditcheckpoint, audit_auditseal FROM console;
+REVOKE UPDATE, DELETE ON audit_auditentry, audit_auditcheckpoint, audit_auditseal, audit_auditsignature,
+    audit_auditcertificate FROM console;
 GRANT UPDATE (outside_at) ON audit_auditcheckpoint TO console;
 -- The tree over it only grows: a tile by hashes, the note of a head by cosignatures.
 REVOKE UPDATE, DELETE ON audit_auditlog, audit_audittile, audit_audittreehead FROM console;

@@ -18,10 +18,14 @@ from tests.support.factories import ROOT
 from tests.support.signing_in import sign_in
 
 
-@pytest.fixture
-def reader(auditor: User, settings: Any, tmp_path: Path) -> Caller:
+@pytest.fixture(autouse=True)
+def _keys(settings: Any, tmp_path: Path) -> None:
     settings.AUDIT_KEY = new_key()
     settings.CHECKPOINTS_TO = str(tmp_path)
+
+
+@pytest.fixture
+def reader(auditor: User) -> Caller:
     record(ROOT, "noted", target=("thing", 1, "T"))
     client = Client()
     sign_in(client, auditor)

@@ -114,8 +114,8 @@ OF_ACCOUNTS = {
 OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "following", "metrics"),
     "models",
-    *("rollback", "selectors", "sentences", "services", "tlog", "troubles", "verification"),
-    "verify",
+    *("rollback", "selectors", "sentences", "services", "signing", "tlog", "troubles"),
+    *("verification", "verify"),
 }
 
 

@@ -194,6 +194,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     ),
     "audit.audit_archive": lambda w: w.archiving(),
     "audit.audit_export": lambda w: w.exporting(),
+    "audit.process_key_revoke": lambda w: w.revoking(),
     "audit.checkpoint_make": lambda w: w.another_key(),
     "backups.backup_make": lambda w: partial(backups.backup_make, w.root, w.folder),
     "backups.database_settle": lambda w: after(w.send(), partial(backups.database_settle, w.root)),
@@ -532,7 +533,8 @@ UNRECORDED = {
 
 PARTS = {
     "sends.blank": "of interaction_erase and texts_expire, which record it",
-    "audit.appending": "of record_many; the statements are the entries",
+    "audit.append": "of record_many, for entries of several times",
+    "audit.process_key_make": "writes nothing; what the key signs first brings its certificate",
     "catalogue.notice_rename": "part of version_approve and versions_publish, which record it",
     "sends.sends_end_after_restore": "of database_settle",
     "sends.on_the_wire_end_after_restore": "of database_settle",

@@ -24,7 +24,9 @@ from console.accounts.roles import Role
 from console.accounts.states import api_client_state
 from console.actors import Actor
 from console.audit import services as audit
-from console.audit.checkpoints import new_key
+from console.audit.checkpoints import new_key, own_public_key
+from console.audit.models import AuditSignature
+from console.audit.signing import forget_signer
 from console.audit.tlog.growing import tree_grow
 from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
@@ -224,32 +226,46 @@ class World:
         assert isinstance(lease, interactions.Lease)
         return partial(record.drain_step, lease, claim=uuid4(), endings=[ending])
 
-    def another_key(self) -> Call:
+    def new_audit_key(self) -> None:
+        self.settings.AUDIT_OLD_KEYS = [*self.settings.AUDIT_OLD_KEYS, own_public_key()]
         self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
+
+    def another_key(self) -> Call:
+        self.new_audit_key()
         self.draft()
         audit.checkpoint_make()
-        self.settings.AUDIT_KEY = new_key()
+        self.new_audit_key()
         self.make_notice()
         return audit.checkpoint_make
 
+    def revoking(self) -> Call:
+        """A key of a process that runs no more."""
+        self.draft()
+        key = AuditSignature.objects.latest("last").signer
+        forget_signer()
+        return partial(audit.process_key_revoke, self.root, key=key)
+
     def exporting(self) -> Call:
-        self.settings.AUDIT_KEY = new_key()
+        self.new_audit_key()
         return partial(audit.audit_export, self.root, BytesIO())
 
     def archiving(self) -> Call:
-        self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
+        self.new_audit_key()
         long_ago = timezone.now() - timedelta(days=60)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("console.audit.services.near_now", lambda: long_ago)
+            patch.setattr("console.audit.signing.near_now", lambda: long_ago)
+            forget_signer()
             self.draft()
             audit.checkpoint_make()
         tree_grow()
+        forget_signer()
         self.make_notice()
         before = timezone.now() - timedelta(days=30)
         return partial(audit.audit_archive, self.root, before=before, folder=self.folder)
 
     def proving(self) -> Call:
-        self.settings.AUDIT_KEY, self.settings.CHECKPOINTS_TO = new_key(), ""
+        self.new_audit_key()
         auditor = replace(self.sender, permissions=self.root.permissions)
         send = self.over("delivered")
         audit.checkpoint_make()

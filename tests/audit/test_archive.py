@@ -18,9 +18,10 @@ from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key, signed
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal
 from console.audit.services import audit_export, checkpoint_make, record
+from console.audit.signing import forget_signer
 from console.audit.tlog.growing import tree_grow
 from console.audit.verification import Verification, verify_database
-from console.audit.verify import Keys, Report, main, sentences, verify_export, verify_exports
+from console.audit.verify import Keys, main, sentences, verify_export, verify_exports
 from tests.support.factories import ROOT
 from tests.support.signing_in import sign_in
 from tests.support.tampering import run, triggers_off
@@ -44,7 +45,10 @@ def in_month(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
         with monkeypatch.context() as patch:
             at = datetime(2026, month, 7, tzinfo=UTC)
             patch.setattr("console.audit.services.near_now", lambda: at)
+            patch.setattr("console.audit.signing.near_now", lambda: at)
+            forget_signer()
             yield
+        forget_signer()
 
     return travel
 
@@ -164,9 +168,7 @@ def test_the_pages_parts_begin_after_the_seal(archives: Path) -> None:
     parts = 1
     while not verification.go_on(3):
         parts += 1
-        report = verification.report
-        done = (report.followed, report.head, report.vouched, report.checked)
-        verification = Verification(Report(*done, report.checkpoints), verification.place)
+        verification = Verification.resumed(verification.progress())
     report = verification.report
     whole = verify_database()
     assert (parts, report.findings, report.followed) == (4, [], 8)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.audit.checkpoints import kept_outside, new_key, public_key
+from console.audit.checkpoints import kept_outside, new_key, own_public_key, public_key
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.verification import verify_database
 from console.audit.verify import Keys, verify_export
@@ -29,7 +29,8 @@ def years(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.AUDIT_KEY, settings.AUDIT_OLD_KEYS = new_key(), []
+    settings.AUDIT_OLD_KEYS = [own_public_key()]
+    settings.AUDIT_KEY = new_key()
     settings.CHECKPOINTS_TO = str(tmp_path / "outside")
     monkeypatch.setattr(ledger, "SENDS_A_PART", 7)
     make_send(1)
@@ -75,6 +76,6 @@ def test_the_proof_of_a_made_send_holds(settings: Any, tmp_path: Path) -> None:
     path = tmp_path / "proof.zip"
     with path.open("w+b") as file:
         send_prove(ROOT, send, file)
-    report = verify_export(path, Keys([public_key(settings.AUDIT_KEY)]))
+    report = verify_export(path, Keys([public_key(settings.AUDIT_KEY), *settings.AUDIT_OLD_KEYS]))
     assert report.findings == []
     assert any(f"{send.target_count:,} in the file" in said for said in report.proved)

@@ -22,7 +22,16 @@ from console.audit.chain import entry_hash
 from console.audit.checkpoints import new_key, public_key
 from console.audit.models import AuditCheckpoint, AuditEntry, as_hashed
 from console.audit.services import checkpoint_make, record
-from console.audit.verify import CHECKPOINTS, DELIVERIES, ENTRIES, MANIFEST, SEND, Keys
+from console.audit.verify import (
+    CERTIFICATES,
+    CHECKPOINTS,
+    DELIVERIES,
+    ENTRIES,
+    MANIFEST,
+    SEND,
+    SIGNATURES,
+    Keys,
+)
 from console.catalogue.models import NoticeVersion
 from console.errors import PermissionRefused
 from console.interactions.models import ChatServer, Interaction
@@ -132,7 +141,10 @@ def test_what_is_in_the_file(
     send: Send, prove: Callable[[Send], Path], settings: Any, auditor: User
 ) -> None:
     with zipfile.ZipFile(prove(send)) as archive:
-        assert set(archive.namelist()) == {SEND, DELIVERIES, ENTRIES, CHECKPOINTS, MANIFEST}
+        assert set(archive.namelist()) == {
+            *(SEND, DELIVERIES, ENTRIES, CHECKPOINTS, MANIFEST),
+            *(SIGNATURES, CERTIFICATES),
+        }
         request = json.loads(archive.read(SEND))
         deliveries = [json.loads(line) for line in archive.read(DELIVERIES).splitlines()]
         entries = [json.loads(line)["entry"] for line in archive.read(ENTRIES).splitlines()]
@@ -195,6 +207,7 @@ def test_what_was_skipped_in_the_last_moment_was_not_attempted(
     make_notice: Callable[..., NoticeVersion],
     prove: Callable[[Send], Path],
     settings: Any,
+    an_older_console: None,
 ) -> None:
     key = make_notice("Hello").notice.key
     ids = [make_interaction().pk]
@@ -213,8 +226,19 @@ def test_what_was_skipped_in_the_last_moment_was_not_attempted(
     assert verified(prove(send), settings).findings == []
 
 
+@pytest.fixture
+def an_older_console(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    """From now on, whose checkpoints say nothing of signatures."""
+    monkeypatch.setattr("console.audit.services.process_signer", lambda: None)
+    monkeypatch.setattr("console.audit.services.require_signer", lambda: None)
+    settings.CHECKPOINTS_TO = str(tmp_path / "another")
+    with triggers_off():
+        for table in ("checkpoint", "signature", "certificate"):
+            run(f"DELETE FROM audit_audit{table}")
+
+
 def test_an_older_send_has_no_digest_of_its_version(
-    send: Send, prove: Callable[[Send], Path], settings: Any
+    send: Send, prove: Callable[[Send], Path], settings: Any, an_older_console: None
 ) -> None:
     created = AuditEntry.objects.get(action="send.created")
     with triggers_off():
@@ -228,7 +252,8 @@ def test_an_older_send_has_no_digest_of_its_version(
 
 
 def _chain_anew(first: int) -> None:
-    """As it would have been written: an older console's."""
+    """As it would have been written: an older console's, whose processes signed nothing."""
+    run("DELETE FROM audit_auditsignature")
     previous = AuditEntry.objects.get(seq=first - 1).hash
     for entry in AuditEntry.objects.filter(seq__gte=first).order_by("seq"):
         entry.prev_hash = previous

@@ -40,7 +40,8 @@ def test_they_are_there() -> None:
     found = {name for _file, name, _words in told()}
     assert len(found) > 15
     assert {"backup", "restore", "restored", "audit_verify", "worker", "serve"} <= found
-    what_is_signed = {"checkpoint"}  # audit.md: `notice-console checkpoint`
+    # audit.md: `notice-console checkpoint` and so on begin what is signed.
+    what_is_signed = {"checkpoint", "batch", "certificate", "revocation"}
     assert found - set(get_commands()) == what_is_signed
 
 

@@ -10,7 +10,10 @@ from django.db import connection
 from console.audit.chain import entry_hash
 from console.audit.models import AuditEntry, as_hashed
 
-LEDGER = ("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal")
+LEDGER = (
+    *("audit_auditentry", "audit_auditcheckpoint", "audit_auditseal"),
+    *("audit_auditsignature", "audit_auditcertificate"),
+)
 TREE = ("audit_auditlog", "audit_audittile", "audit_audittreehead")
 
 

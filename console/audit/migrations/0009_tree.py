@@ -71,7 +71,7 @@ DROP FUNCTION audit_tile_grows();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('audit', '0007_by_action'),
+        ('audit', '0008_signatures'),
     ]
 
     operations = [

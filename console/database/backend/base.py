@@ -1,6 +1,8 @@
 """Django's PostgreSQL backend, with limits on each session and on each wait for an answer, and with
 statements that are carried out with the commit (console.database.committing)."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -15,6 +17,19 @@ from console.database.sessions import (
     set_limits,
 )
 
+Make = Callable[["DatabaseWrapper", list[Any]], list[str]]
+
+
+@dataclass(frozen=True)
+class _Added:
+    """What is carried out with the commit: a statement, or an item of those that `make` makes
+    statements of. It is forgotten with each of `savepoints`."""
+
+    savepoints: frozenset[str]
+    statement: str = ""
+    make: Make | None = None
+    item: Any = None
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection that was lost is replaced at its next use outside of a transaction.
@@ -24,8 +39,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Statements for the commit, each with the savepoints that it is in.
-        self._added: list[tuple[frozenset[str], str]] = []
+        self._added: list[_Added] = []
+        self._when_committed: list[Callable[[], object]] = []
+        # What those who make statements keep for the present transaction.
+        self.of_transaction: dict[str, Any] = {}
+        # How often a part of the present transaction was rolled back.
+        self.rollbacks = 0
 
     def get_connection_params(self) -> dict[str, Any]:
         return client_parameters(super().get_connection_params())
@@ -54,36 +73,79 @@ class DatabaseWrapper(base.DatabaseWrapper):
     # --- With the commit -------------------------------------------------------------------------
 
     def add_to_commit(self, statement: str) -> None:
-        self._added.append((frozenset(filter(None, self.savepoint_ids)), statement))
+        self._add(_Added(self._savepoints(), statement))
+
+    def add_made_to_commit(self, make: Make, items: list[Any]) -> None:
+        for item in items:
+            self._added.append(_Added(self._savepoints(), make=make, item=item))
         if self._is_outermost():
             self._carry_out()
+
+    def when_committed(self, call: Callable[[], object]) -> None:
+        """Call this once the present transaction is known to be committed, and never if not."""
+        self._when_committed.append(call)
 
     def carry_out_added(self) -> None:
         self._carry_out()
 
+    def _savepoints(self) -> frozenset[str]:
+        return frozenset(filter(None, self.savepoint_ids))
+
+    def _add(self, added: _Added) -> None:
+        self._added.append(added)
+        if self._is_outermost():
+            self._carry_out()
+
     def _carry_out(self, *more: str) -> None:
         if self._added:
-            statements = [statement for _savepoints, statement in self._added]
-            self._added = []
-            with self.wrap_database_errors, psycopg.ClientCursor(self.connection) as cursor:
-                cursor.execute("; ".join([*statements, *more]))
+            added, self._added = self._added, []
+            with self.wrap_database_errors:
+                self.carry_out([*self._statements(added), *more])
+
+    def carry_out(self, statements: list[str]) -> None:
+        """Carry out statements of those who make them, in one message."""
+        with psycopg.ClientCursor(self.connection) as cursor:
+            cursor.execute("; ".join(statements))
+
+    def _statements(self, added: list[_Added]) -> list[str]:
+        """Return the statements in their order. Those that are made of items stand where the first
+        of the items does."""
+        items: dict[Make, list[Any]] = {}
+        for each in added:
+            if each.make is not None:
+                items.setdefault(each.make, []).append(each.item)
+        statements: list[str] = []
+        for each in added:
+            if each.make is None:
+                statements.append(each.statement)
+            elif each.make in items:
+                statements += each.make(self, items.pop(each.make))
+        return statements
 
     def _commit(self) -> None:
         # After it the driver finds that nothing is left to commit.
         self._carry_out("COMMIT")
         super()._commit()  # type: ignore[misc]
+        calls = self._when_committed
+        self._forget()
+        for call in calls:
+            call()
 
     def _rollback(self) -> None:
-        self._added = []
+        self._forget()
         super()._rollback()  # type: ignore[misc]
 
     def _close(self) -> None:
-        self._added = []
+        self._forget()
         super()._close()  # type: ignore[misc]
+
+    def _forget(self) -> None:
+        self._added, self._when_committed, self.of_transaction = [], [], {}
 
     def savepoint_rollback(self, sid: str) -> None:
         super().savepoint_rollback(sid)
-        self._added = [each for each in self._added if sid not in each[0]]
+        self.rollbacks += 1
+        self._added = [each for each in self._added if sid not in each.savepoints]
 
     def savepoint_commit(self, sid: str) -> None:
         if self._is_outermost():

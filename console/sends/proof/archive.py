@@ -15,13 +15,23 @@ from console.audit.actions import Action
 from console.audit.chain import canonical_time
 from console.audit.export import (
     ENTRIES_A_FETCH,
+    begin_of_batch,
+    certificates_said,
     json_lines,
     ledger_lines,
+    signatures_said,
     write_manifest,
     write_part,
 )
 from console.audit.models import AuditCheckpoint, AuditEntry
-from console.audit.verify import CHECKPOINTS, DELIVERIES, ENTRIES, SEND
+from console.audit.verify import (
+    CERTIFICATES,
+    CHECKPOINTS,
+    DELIVERIES,
+    ENTRIES,
+    SEND,
+    SIGNATURES,
+)
 from console.sends.evidence.writing import resolution_of
 from console.sends.models import Delivery, Evidence, Send
 from console.sends.proof.ledger import version_facts
@@ -146,7 +156,7 @@ class ProofWriter:
     def write_chain(self, checkpoint: AuditCheckpoint) -> tuple[int, int]:
         """Write the entries from the send's first one up to the checkpoint's. Return the numbers of
         the first and the last."""
-        first = entries_of(self.send).aggregate(first=Min("seq"))["first"]
+        first = begin_of_batch(entries_of(self.send).aggregate(first=Min("seq"))["first"])
         begin = AuditEntry.objects.get(seq=first)
         self.files[ENTRIES] = write_part(
             self.archive, ENTRIES, ledger_lines(first - 1, upto=checkpoint.seq)
@@ -154,6 +164,10 @@ class ProofWriter:
         self.files[CHECKPOINTS] = write_part(
             self.archive, CHECKPOINTS, json_lines([checkpoint.said])
         )
+        signatures = json_lines(signatures_said(first - 1, checkpoint.seq))
+        self.files[SIGNATURES] = write_part(self.archive, SIGNATURES, signatures)
+        certificates = json_lines(certificates_said())
+        self.files[CERTIFICATES] = write_part(self.archive, CERTIFICATES, certificates)
         said = {
             "send": self.send.pk,
             "of_send_to": self.of_send_to,

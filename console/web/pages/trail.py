@@ -26,7 +26,7 @@ from console.audit.selectors import (
 )
 from console.audit.sentences import in_words
 from console.audit.verification import ENTRIES_A_PART, Verification
-from console.audit.verify import Head, Report, Unreadable, sentences
+from console.audit.verify import Unreadable, sentences
 from console.database.deadlines import searched
 from console.database.standby import FROM_PRIMARY
 from console.editing.paging import KeysetPage, keyset_page
@@ -161,18 +161,12 @@ def _proof_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _state_of(verification: Verification) -> str:
-    report, head = verification.report, verification.report.head
-    done = [report.followed, head.seq, head.hash, report.vouched, report.checked]
-    places = [verification.place, verification.tiles, report.treed]
-    return signing.dumps([*done, report.checkpoints, *places], salt=STATE_SALT)
+    return signing.dumps(verification.progress(), salt=STATE_SALT)
 
 
 def _verification_of(state: str) -> Verification:
     """Return the progress so far; none if `state` is empty, forged or expired."""
     try:
-        *done, place, tiles, treed = signing.loads(state, salt=STATE_SALT, max_age=STATE_SECONDS)
-        followed, seq, digest, vouched, checked, checkpoints = done
-    except (signing.BadSignature, ValueError):  # also of an earlier version
+        return Verification.resumed(signing.loads(state, salt=STATE_SALT, max_age=STATE_SECONDS))
+    except (signing.BadSignature, ValueError, TypeError):  # also of an earlier version
         return Verification()
-    report = Report(followed, Head(seq, digest), vouched, checked, checkpoints, treed=treed)
-    return Verification(report, place, tiles=tiles)

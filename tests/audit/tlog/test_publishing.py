@@ -315,7 +315,7 @@ def test_a_receipt_that_the_console_did_not_sign_counts_for_nothing(settings: An
     said = AuditCheckpoint.objects.get()
     AuditReceipt.objects.create(
         place=settings.CHECKPOINTS_TO,
-        **said.said,
+        **{name: said.said[name] for name in ("seq", "hash", "at", "key_id", "signature")},
     )
     assert ledger_not_outside_seconds() > 0
 

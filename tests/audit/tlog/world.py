@@ -5,15 +5,19 @@ import hmac
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from django.db import transaction
 
 from console.audit.models import AuditEntry, AuditLog, as_hashed
 from console.audit.services import Record, checkpoint_make, record_many
+from console.audit.signing import forget_signer
 from console.audit.tlog.growing import tree_grow
 from console.audit.tlog.publishing import tree_publish
 from tests.support.factories import ROOT
+from tests.support.tampering import run, triggers_off
 
 ITEMS = [{"id": 7, "interaction": "chat seven", "attempts": 1}, {"id": 8, "interaction": "chat ü"}]
 
@@ -48,6 +52,28 @@ def undone() -> Iterator[None]:
     before = transaction.savepoint()
     yield
     transaction.savepoint_rollback(before)
+    forget_signer()
+
+
+def another_history(number: int) -> None:
+    """Who has all keys and all rights in the database writes another ledger, whole and signed."""
+    with triggers_off():
+        for table in ("entry", "checkpoint", "signature", "certificate"):
+            run(f"DELETE FROM audit_audit{table}")
+    forget_signer()
+    write(number, by="another history")
+
+
+@contextmanager
+def long_ago(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if what is written were written in January."""
+    at = datetime(2026, 1, 7, tzinfo=UTC)
+    with monkeypatch.context() as patch:
+        patch.setattr("console.audit.services.near_now", lambda: at)
+        patch.setattr("console.audit.signing.near_now", lambda: at)
+        forget_signer()
+        yield
+    forget_signer()
 
 
 def sha256(*parts: bytes) -> bytes:
