@@ -87,9 +87,11 @@ HISTORY ?= 1000000
 HISTORY_AT ?=
 # For how many seconds a round of open boards lasts.
 BOARDS ?= 60
+# How many entries a long ledger has.
+LEDGER ?= 1000000
 bench: install-dev
 	@$(BIN)/python -m tools.bench --rounds $(ROUNDS) --number $(NUMBER) \
-		--standing-seconds $(STANDING) --history $(HISTORY) --board-seconds $(BOARDS) \
+		--standing-seconds $(STANDING) --history $(HISTORY) --board-seconds $(BOARDS) --ledger $(LEDGER) \
 		$(if $(HISTORY_AT),--history-at $(HISTORY_AT)) $(if $(ONLY),--only $(ONLY))
 
 FAULTS ?= 200

@@ -43,6 +43,7 @@ MEASURES = {
     "board": "board",
     "pacing": "pacing",
     "ledger": "ledger",
+    "append": "append",
     "verifier": "ledger",
 }
 
@@ -60,6 +61,7 @@ def main() -> int:
             history=options.history,
             history_at=options.history_at,
             board_seconds=options.board_seconds,
+            ledger=options.ledger,
         ) as made,
     ):
         rows = [row for name in options.only for row in _take(name, made)]
@@ -119,6 +121,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_number(5, 3600),
         default=60,
         help="for how long a round of open boards lasts (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ledger",
+        type=_number(200_000, 100_000_000),
+        default=1_000_000,
+        help="entries of a long ledger (default: %(default)s)",
     )
     parser.add_argument(
         "--only",

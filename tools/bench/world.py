@@ -47,7 +47,8 @@ class World:
     """`number` is how many deliveries a large send has; `ids` are the live chats of `SERVER`;
     `standing_seconds` is for how long new chats come to a standing stage; `history` is how many
     deliveries a long history has, and `history_at` the data folder of a console that has them, if
-    they are not made here; `board_seconds` is for how long a round of boards lasts."""
+    they are not made here; `board_seconds` is for how long a round of boards lasts; `ledger` is
+    how many entries a long ledger has."""
 
     folder: Path
     simulator: "Simulator"
@@ -57,6 +58,7 @@ class World:
     history: int = 1_000_000
     history_at: str = ""
     board_seconds: int = 60
+    ledger: int = 1_000_000
     ids: list[str] = field(default_factory=list)
 
     @property
@@ -110,10 +112,7 @@ def world(
     *,
     rounds: int,
     number: int,
-    standing_seconds: int = 300,
-    history: int = 1_000_000,
-    history_at: str = "",
-    board_seconds: int = 60,
+    **sizes: Any,
 ) -> Iterator[World]:
     """A simulator, registered as a Chat Server with the pace off, and a published notice."""
     from tests.support.simulators import running_simulator
@@ -123,9 +122,7 @@ def world(
             SERVER, simulator.url, window=WINDOW, pace_per_second=100_000, burst=100_000
         )
         _publish_notice()
-        yield World(
-            folder, simulator, rounds, number, standing_seconds, history, history_at, board_seconds
-        )
+        yield World(folder, simulator, rounds, number, **sizes)
 
 
 def register_chat_server(name: str, url: str, **values: Any) -> None:
