@@ -198,6 +198,11 @@ urlpatterns = [
     path("deliveries/", sends.Deliveries.as_view(), name="deliveries"),
     path("deliveries/exports/", exports.HistoryExports.as_view(), name="history-exports"),
     path(
+        "deliveries/<int:delivery_id>/proof/",
+        sends.DeliveryProof.as_view(),
+        name="delivery-proof",
+    ),
+    path(
         "deliveries/<int:delivery_id>/evidence/",
         sends.DeliveryEvidence.as_view(),
         name="delivery-evidence",

@@ -24,6 +24,7 @@ class Action(models.TextChoices):
     SEND_REJECTED = "send.rejected", _("Send rejected")
     SEND_RESCHEDULED = "send.rescheduled", _("Send rescheduled")
     SEND_PROOF_MADE = "send.proof_made", _("Proof of a send issued")
+    DELIVERY_PROOF_MADE = "delivery.proof_made", _("Proof of a delivery issued")
     DELIVERIES_DELIVERED = "deliveries.delivered", _("Deliveries delivered")
     DELIVERIES_FAILED = "deliveries.failed", _("Deliveries failed")
     DELIVERIES_UNKNOWN = "deliveries.unknown", _("Deliveries unknown")
@@ -212,6 +213,7 @@ EVENTS = {
     Action.SEND_REJECTED: _event("send", "cancelled reason sender"),
     Action.SEND_RESCHEDULED: _event("send", "approval from status time_zone to sender"),
     Action.SEND_PROOF_MADE: _event("send", "first last sha256"),
+    Action.DELIVERY_PROOF_MADE: _event("delivery", "send sha256"),
     Action.DELIVERIES_DELIVERED: DELIVERIES,
     Action.DELIVERIES_FAILED: DELIVERIES,
     Action.DELIVERIES_UNKNOWN: DELIVERIES,

@@ -30,6 +30,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -1546,6 +1547,328 @@ def _targets_digest(chats: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps([chats]).encode()).hexdigest()
 
 
+# --- The proof of one delivery -----------------------------------------------------------------
+# docs/proof-format.md has the bytes.
+
+_PROOF_MOST = 5 * 1024 * 1024
+_PROOF_KEYS = {
+    *("format", "kind", "delivery", "send", "made_at", "head", "hashes", "entries", "version"),
+    *("key_id", "signature"),
+}
+_ENTRY_KEYS = {"seq", "leaf", "salt", "path"}
+_ITEM_KEYS = {"index", "of", "said", "salt", "path"}
+_OUTCOMES = {
+    f"deliveries.{status}" for status in ("delivered", "failed", "unknown", "skipped", "cancelled")
+}
+_LOG_KEY, _WITNESS_KEY = b"\x01", b"\x04"
+
+
+class _Broken(Exception):
+    """What does not hold in a proof of one delivery: the words are the finding's."""
+
+    def __init__(self, template: str, /, **params: Any) -> None:
+        super().__init__(template)
+        self.sentence = phrase(template, **params)
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A witness's public key, under its name."""
+
+    name: str
+    key: Ed25519PublicKey
+    id: bytes
+
+
+def witness_of(vkey: str) -> Witness:
+    """Read a witness's key, `name+id+key`. Raises Unreadable."""
+    try:
+        name, digits, key = vkey.strip().split("+", 2)
+        raw = base64.b64decode(key, validate=True)
+        found = _note_key_id(name, raw[:1], raw[1:])
+        if raw[:1] != _WITNESS_KEY or found.hex() != digits or not name:
+            raise ValueError
+        return Witness(name, Ed25519PublicKey.from_public_bytes(raw[1:]), found)
+    except ValueError as error:
+        raise Unreadable(
+            phrase(
+                "{vkey!r} is no witness's key. Give the line that the witness's program prints: "
+                "name+id+key.",
+                vkey=vkey,
+            )
+        ) from error
+
+
+def verify_delivery(
+    path: Path, keys: Keys, witnesses: Sequence[Witness] = (), quorum: int = 0
+) -> Report:
+    """Verify the proof of one delivery; with `quorum`, also that so many of these witnesses
+    cosigned. Raises Unreadable."""
+    if path.stat().st_size > _PROOF_MOST:
+        raise Unreadable(phrase("{path} is too long for the proof of a delivery.", path=path))
+    return verify_delivery_bytes(path.read_bytes(), keys, witnesses, quorum)
+
+
+def verify_delivery_bytes(
+    data: bytes, keys: Keys, witnesses: Sequence[Witness] = (), quorum: int = 0
+) -> Report:
+    """Verify the content of such a file."""
+    report = Report()
+    try:
+        said = _proof_said(data)
+        if complaint := keys.complaint("delivery", said):
+            raise _Broken("The proof is not the console's: {complaint}.", complaint=complaint)
+        size, root = _head_holds(said["head"], keys, witnesses, quorum, report)
+        entries = [_entry_holds(each, said, size, root) for each in said["entries"]]
+        _delivery_holds(said, entries, report)
+    except _Broken as broken_by:
+        report.findings.append(Finding(None, broken_by.sentence))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError):
+        report.fault(None, "The file is not in the form of a proof of one delivery.")
+    if not report.holds:
+        report.proved = []
+    return report
+
+
+def _proof_said(data: bytes) -> dict[str, Any]:
+    said = json.loads(data, parse_float=_refuse_number, parse_constant=_refuse_number)
+    if _canonical(said) + b"\n" != data:
+        raise _Broken("The file is not in canonical form: something was changed in it.")
+    more = {"text", "text_salt"} if "text" in said else set()
+    more |= {"timestamp"} if "timestamp" in said else set()
+    if said.keys() != _PROOF_KEYS | more or (said["format"], said["kind"]) != (1, "delivery"):
+        raise _Broken("The file is not a proof of one delivery in the format that this reads.")
+    if len(set(said["hashes"])) != len(said["hashes"]):
+        raise _Broken("The file has a hash twice.")
+    return dict(said)
+
+
+def _refuse_number(text: str) -> object:
+    raise ValueError(text)
+
+
+def _note_key_id(name: str, kind: bytes, public: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:4]
+
+
+def _head_holds(
+    note: str, keys: Keys, witnesses: Sequence[Witness], quorum: int, report: Report
+) -> tuple[int, bytes]:
+    """Check the signed head of the tree, and return its size and root."""
+    text, _blank, lines = note.partition("\n\n")
+    text += "\n"
+    origin, size, root, *_extensions = text.split("\n")
+    if not lines.endswith("\n") or str(int(size)) != size:
+        raise _Broken("The head of the tree is no signed note.")
+    signatures = [_note_signature(line) for line in lines[:-1].split("\n")]
+    if not any(_is_logs(each, origin, text, keys) for each in signatures):
+        raise _Broken("The console has not signed the head of the tree.")
+    seen = {name: at for each in signatures for name, at in _cosigned(each, text, witnesses)}
+    if len(seen) < quorum:
+        raise _Broken(
+            "{number} of these witnesses cosigned the head of the tree, and {quorum} are needed.",
+            number=len(seen),
+            quorum=quorum,
+        )
+    report.prove(
+        "The entries are in the tree {origin} of {size:,} entries, whose head the console signed.",
+        origin=origin,
+        size=int(size),
+    )
+    for name, at in sorted(seen.items()):
+        when = datetime.fromtimestamp(at, UTC).isoformat()
+        report.prove("The witness {name} cosigned this head at {when}.", name=name, when=when)
+    if not seen:
+        report.prove(
+            "Not proved: that the console showed nobody another tree. No witness is given."
+        )
+    return int(size), base64.b64decode(root, validate=True)
+
+
+def _note_signature(line: str) -> tuple[str, bytes, bytes]:
+    dash, name, value = line.split(" ")
+    raw = base64.b64decode(value, validate=True)
+    if dash != "\u2014" or not name or len(raw) <= 4:
+        raise ValueError(line)
+    return name, raw[:4], raw[4:]
+
+
+def _is_logs(signature: tuple[str, bytes, bytes], origin: str, text: str, keys: Keys) -> bool:
+    name, number, value = signature
+    for raw in keys.raw():
+        if name == origin and number == _note_key_id(origin, _LOG_KEY, raw):
+            if _is_by(Ed25519PublicKey.from_public_bytes(raw), value, text.encode()):
+                return True
+            raise _Broken("The console's signature of the head of the tree does not fit it.")
+    return False
+
+
+def _cosigned(
+    signature: tuple[str, bytes, bytes], text: str, witnesses: Sequence[Witness]
+) -> Iterator[tuple[str, int]]:
+    name, number, value = signature
+    for witness in witnesses:
+        if (name, number) == (witness.name, witness.id):
+            at = int.from_bytes(value[:8], "big")
+            signed = f"cosignature/v1\ntime {at}\n{text}".encode()
+            if not _is_by(witness.key, value[8:], signed):
+                raise _Broken("The cosignature of {name} does not fit the head.", name=name)
+            yield name, at
+
+
+def _is_by(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
+    try:
+        key.verify(signature, signed)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _entry_holds(
+    said: Mapping[str, Any], proof: Mapping[str, Any], size: int, root: bytes
+) -> dict[str, Any]:
+    """Check that an entry is in the tree. Return what it says, with `item` if it has one."""
+    seq, leaf = said["seq"], json.loads(said["leaf"])
+    if said.keys() != _ENTRY_KEYS | ({"item"} if "item" in said else set()) or leaf["seq"] != seq:
+        raise ValueError(seq)
+    if not _is_in(said, said["leaf"], seq - 1, size, root, proof["hashes"]):
+        raise _Broken("Entry {seq} in the file is not the one in the tree.", seq=seq)
+    if ("item" in said) != ("deliveries_root" in leaf["data"]):
+        raise ValueError(seq)
+    if "item" not in said:
+        return dict(leaf)
+    item = said["item"]
+    if item.keys() != _ITEM_KEYS:
+        raise ValueError(seq)
+    inner = bytes.fromhex(leaf["data"]["deliveries_root"])
+    if not _is_in(item, item["said"], item["index"], item["of"], inner, proof["hashes"]):
+        raise _Broken("What entry {seq} says of the delivery is not what is in the tree.", seq=seq)
+    return {**leaf, "item": json.loads(item["said"])}
+
+
+def _is_in(
+    said: Mapping[str, Any], text: str, index: int, size: int, root: bytes, hashes: Sequence[str]
+) -> bool:
+    """Follow a path from a leaf to the root of a tree (RFC 9162, 2.1.3.2)."""
+    salt = bytes.fromhex(said["salt"])
+    if not (isinstance(index, int) and 0 <= index < size) or len(salt) != 16:
+        return False
+    data = hashlib.sha256(salt + text.encode()).digest()
+    found = hashlib.sha256(b"\0" + data).digest()
+    last = size - 1
+    for place in said["path"]:
+        if place < 0 or last == 0:
+            return False
+        other = base64.b64decode(hashes[place], validate=True)
+        if index & 1 or index == last:
+            found = hashlib.sha256(b"\1" + other + found).digest()
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            found = hashlib.sha256(b"\1" + found + other).digest()
+        index, last = index >> 1, last >> 1
+    return last == 0 and found == root
+
+
+def _delivery_holds(
+    said: Mapping[str, Any], entries: Sequence[dict[str, Any]], report: Report
+) -> None:
+    """Check that the entries tell of this delivery, and say what they prove."""
+    send, delivery = str(said["send"]), said["delivery"]
+    if [each["seq"] for each in entries] != sorted({each["seq"] for each in entries}):
+        raise ValueError(send)
+    for each in entries:
+        kind, _dot, _rest = each["action"].partition(".")
+        is_of_send = (each["target_kind"], each["target_ref"]) == ("send", send)
+        if kind not in ("send", "deliveries", "version") or (kind != "version") != is_of_send:
+            raise _Broken("Entry {seq} is of something else.", seq=each["seq"])
+        if (kind == "deliveries") != ("item" in each) or (
+            "item" in each and each["item"]["id"] != delivery
+        ):
+            raise _Broken("Entry {seq} tells of another delivery.", seq=each["seq"])
+    created = _only(entries, {"send.created"}, "tells who asked for the delivery")
+    ended = _only(entries, _OUTCOMES, "tells how the delivery ended")
+    _say_request(said, created, report)
+    version = ("version", "{notice}/{version}".format(**created["data"]))
+    for each in entries:
+        is_of_version = (each["target_kind"], each["target_ref"]) == version
+        if each["action"].startswith("version.") and not is_of_version:
+            raise _Broken("Entry {seq} is of another version.", seq=each["seq"])
+    for each in entries:
+        if each["action"].startswith(("send.", "version.")) and each is not created:
+            report.prove(
+                "{action} ({target}) by {actor_name} ({actor_ref}) at {at} (entry {seq}).",
+                target=each["target_name"],
+                **{name: each[name] for name in ("action", "actor_name", "actor_ref", "at", "seq")},
+            )
+    _say_outcome(said, ended, report)
+    for each in entries:
+        if each["action"] in _BESIDE:
+            report.prove(
+                "{action} at {at} (entry {seq}): {said}.",
+                **{name: each[name] for name in ("action", "at", "seq")},
+                said=json.dumps(each["item"], sort_keys=True, ensure_ascii=False),
+            )
+
+
+def _only(entries: Sequence[dict[str, Any]], actions: set[str], words: str) -> dict[str, Any]:
+    found = [each for each in entries if each["action"] in actions]
+    if len(found) != 1:
+        raise _Broken("{number} entries in the file {words}.", number=len(found), words=words)
+    return found[0]
+
+
+def _say_request(said: Mapping[str, Any], created: Mapping[str, Any], report: Report) -> None:
+    data = created["data"]
+    report.prove(
+        "Delivery {delivery}: {actor_name} ({actor_ref}) asked for it at {at}, with send {send}: "
+        "notice {notice}, version {version}, visibility {visibility} (entry {seq}).",
+        delivery=said["delivery"],
+        send=said["send"],
+        **{name: created[name] for name in ("actor_name", "actor_ref", "at", "seq")},
+        **{name: data[name] for name in ("notice", "version", "visibility")},
+    )
+    digest = hashlib.sha256(said["version"].encode()).hexdigest()
+    version = json.loads(said["version"])
+    if "version_sha256" not in data:
+        report.prove("Not proved: the words of the version. Older entries have no digest of them.")
+        return
+    if digest != data["version_sha256"] or (version["notice"], version["number"]) != (
+        data["notice"],
+        data["version"],
+    ):
+        raise _Broken(
+            "The version in the file is not the one whose digest stands in entry {seq}.",
+            seq=created["seq"],
+        )
+    report.prove(
+        "{author_name} wrote this version, and {reviewer_name} reviewed it.",
+        author_name=version["author_name"],
+        reviewer_name=version["reviewer_name"],
+    )
+
+
+def _say_outcome(said: Mapping[str, Any], ended: Mapping[str, Any], report: Report) -> None:
+    item, status = ended["item"], ended["action"].removeprefix("deliveries.")
+    report.prove(
+        "The delivery to the chat {interaction} ended as {status} at {at} (entry {seq}).",
+        interaction=item["interaction"],
+        status=status,
+        at=ended["at"],
+        seq=ended["seq"],
+    )
+    if "text" not in said:
+        report.prove("Not proved: the text. There is none, or it was erased.")
+        return
+    digest = hashlib.sha256(f"{said['text_salt']}:{said['text']}".encode()).hexdigest()
+    if digest != item.get("text_sha256"):
+        raise _Broken(
+            "The text in the file is not the one whose digest stands in entry {seq}.",
+            seq=ended["seq"],
+        )
+    report.prove("The text was exactly: {text}", text=said["text"])
+
+
 # --- Sentences ---------------------------------------------------------------------------------
 
 
@@ -1630,6 +1953,16 @@ def _vouched_for(report: Report) -> Iterator[str]:
         )
 
 
+def _verify(options: argparse.Namespace) -> Report:
+    keys, paths = Keys(options.key), options.exports
+    if len(paths) == 1 and paths[0].suffix == ".json":
+        witnesses = [witness_of(text) for text in options.witness]
+        return verify_delivery(paths[0], keys, witnesses, options.quorum)
+    outside = checkpoints_of(options.checkpoints) if options.checkpoints else []
+    heads = [path.read_bytes() for path in options.head or ()]
+    return verify_exports(paths, keys, outside, heads if heads or options.tree else None)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m console.audit.verify", description="Verifies an export of the ledger."
@@ -1643,6 +1976,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--key", action="append", required=True, help="a public key in base64; several for several"
+    )
+    parser.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="of the proof of a delivery: the key of a witness; several for several",
+    )
+    parser.add_argument(
+        "--quorum", type=int, default=0, help="how many of these witnesses must have cosigned"
     )
     parser.add_argument(
         "--checkpoints", type=Path, help="checkpoints that were kept outside, one a line"
@@ -1662,10 +2005,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        outside = checkpoints_of(options.checkpoints) if options.checkpoints else []
-        heads = [path.read_bytes() for path in options.head or ()]
-        given = heads if heads or options.tree else None
-        report = verify_exports(options.exports, Keys(options.key), outside, given)
+        report = _verify(options)
     except OSError as error:
         sys.stderr.write(f"{error}\n")
         return 2

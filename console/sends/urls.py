@@ -7,6 +7,7 @@ from console.sends.pages import (
     chat_servers,
     control,
     customers,
+    delivery_proof,
     erasure,
     evidence,
     history,
@@ -70,6 +71,7 @@ urlpatterns = [
         name="saved-search-delete",
     ),
     path("history/export/", history.history_export, name="history-export"),
+    path("history/<int:delivery_id>/proof/", delivery_proof.delivery_proof, name="delivery-proof"),
     path("history/<int:delivery_id>/", history.delivery_detail, name="delivery-detail"),
     path("history/<int:delivery_id>/seen/", evidence.delivery_seen, name="delivery-seen"),
     path(

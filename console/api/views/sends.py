@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -24,10 +24,12 @@ from console.sends import history_filter, selectors
 from console.sends.evidence.people import delivery_witness
 from console.sends.history_filter import Kind
 from console.sends.models import Delivery, DeliveryStatus, SendStatus
+from console.sends.pages.delivery_proof import as_download
 from console.sends.pages.proof_download import proof_download
 from console.sends.plan import planner, sending
 from console.sends.plan.schedule import moment, zone_named
 from console.sends.plan.values import Canary, SendOrder
+from console.sends.proof.issue import delivery_prove
 
 # A date means its first moment. A time without an offset is in the console's zone.
 MOMENT = {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
@@ -214,6 +216,25 @@ class SendProof(ConsoleView):
         query_filters(request, (), paging=())
         send = selectors.send_get(self.actor, send_id)
         return proof_download(request._request, self.actor, send)
+
+
+class DeliveryProof(ConsoleView):
+    @extend_schema(
+        summary="Get the proof of a delivery",
+        description="One JSON file for `python verify.py`, and for the page that needs no server: "
+        "who asked for the delivery, who approved it, the exact text, and how it ended, with the "
+        "paths that prove it. It has nothing of other chats. That it was made is recorded in the "
+        "trail. For those who read the trail and the history.",
+        responses={
+            (200, "application/json"): OpenApiTypes.BINARY,
+            "5XX": ErrorOutput,
+        },
+    )
+    @needs(Permission.VIEW_AUDIT)
+    def get(self, request: Request, delivery_id: int) -> HttpResponse:
+        query_filters(request, (), paging=())
+        delivery = selectors.delivery_get(self.actor, delivery_id)
+        return as_download(delivery, delivery_prove(self.actor, delivery))
 
 
 class Deliveries(ConsoleView):

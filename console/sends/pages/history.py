@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from console.accounts.own_work import own_refs
-from console.actors import Permission
+from console.actors import Actor, Permission
 from console.catalogue.kinds import traits
 from console.database.deadlines import searched
 from console.database.standby import FROM_PRIMARY
@@ -136,6 +136,13 @@ def history_export(request: HttpRequest) -> HttpResponseBase:
 @require(*READERS)
 def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
     """Show one delivery as proof: the request to Chat Server, its answer, and when."""
+    return delivery_page(request, delivery_id)
+
+
+def delivery_page(
+    request: HttpRequest, delivery_id: int, *, error: str = "", status: int = 200
+) -> HttpResponse:
+    """Return the page of a delivery, with what was refused there."""
     actor = actor_of(request)
     delivery = delivery_get(actor, delivery_id)
     prefetch_related_objects([delivery], *tries(actor))
@@ -144,7 +151,9 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
         entries = delivery_entries(actor, delivery)
     kind = traits(delivery.send.version.notice.kind)
     context = {
+        "error": error,
         "delivery": delivery,
+        "provable": _is_provable(actor, delivery),
         "send": delivery.send,
         "chats": chats_seen(actor, [delivery.interaction_id]),
         "customer_key": customer_key_of(delivery.interaction_id),
@@ -159,7 +168,12 @@ def delivery_detail(request: HttpRequest, delivery_id: int) -> HttpResponse:
         "may_witness": may_witness(actor, delivery.send) and delivery.erased_at is None,
         "own_word": next((each for each in evidence if each.stands_for(own_refs(actor))), None),
     }
-    return render(request, "sends/delivery_detail.html", context)
+    return render(request, "sends/delivery_detail.html", context, status=status)
+
+
+def _is_provable(actor: Actor, delivery: Delivery) -> bool:
+    may_read = actor.may(Permission.VIEW_AUDIT) and actor.may(Permission.VIEW_HISTORY)
+    return may_read and delivery.finished_at is not None and not delivery.send.is_test
 
 
 def _pretty(answer: Any) -> str:

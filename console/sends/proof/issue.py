@@ -9,12 +9,19 @@ from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.checkpoints import signed
-from console.audit.models import AuditSeal
+from console.audit.models import AuditSeal, AuditTreeHead
+from console.audit.tlog.making import tree_make
+from console.audit.tlog.tree import newest_head
 from console.errors import Conflict
-from console.sends.models import Send
+from console.sends.models import Delivery, Send
 from console.sends.proof import ledger
 from console.sends.proof.archive import ProofWriter, checkpoint_after, entries_of
+from console.sends.proof.delivery import entries_about, proof_under
+from console.sends.proof.delivery_file import as_file, said_of
 from console.text.sentences import term
+
+# How much a tree that lags may grow within one request.
+PIECES_A_PROOF = 20
 
 
 def send_prove(actor: Actor, send: Send, file: IO[bytes]) -> None:
@@ -45,6 +52,48 @@ def send_prove(actor: Actor, send: Send, file: IO[bytes]) -> None:
     with transaction.atomic():
         data = {"sha256": digest, "first": first, "last": last}
         audit.record(actor, Action.SEND_PROOF_MADE, target=ledger.send_target(send), data=data)
+
+
+def delivery_prove(actor: Actor, delivery: Delivery) -> bytes:
+    """Return the proof of one delivery, and write into the ledger that it was issued.
+
+    Signs the newest entry and lets the tree grow if no head covers the delivery yet. For actors who
+    may read both the ledger and the texts. Raises PermissionRefused; Unsigned if there is no key;
+    Conflict if the delivery has not ended, its entries are in an archive, the tree does not cover
+    them yet, or it was a test.
+    """
+    actor.require(Permission.VIEW_AUDIT)
+    actor.require(Permission.VIEW_HISTORY)
+    if delivery.send.is_test:
+        raise Conflict("test_not_proven", "This was a test of a draft. There is no proof of it.")
+    _require_here(delivery.send)
+    entries = list(entries_about(delivery))
+    if not any(entry.action in ledger.ENDED for entry in entries):
+        raise Conflict("not_ended_yet", "This delivery has not ended yet. Try again.")
+    proof = proof_under(_head_over(entries[-1].seq), delivery, entries)
+    file = as_file(signed("delivery", said_of(proof)))
+    data = {"sha256": hashlib.sha256(file).hexdigest(), "send": delivery.send_id}
+    with transaction.atomic():
+        target = ("delivery", delivery.pk, f"delivery {delivery.pk}")
+        audit.record(actor, Action.DELIVERY_PROOF_MADE, target=target, data=data)
+    return file
+
+
+def _head_over(seq: int) -> AuditTreeHead:
+    """Return the newest head of the tree, which covers entry `seq`."""
+    signed("delivery", {})  # fails if there is no key
+    head = newest_head()
+    if head is None or head.size < seq:
+        audit.checkpoint_make()
+        tree_make(pieces=PIECES_A_PROOF, tiles=0)
+        head = newest_head()
+    if head is None or head.size < seq:
+        raise Conflict(
+            "not_in_tree_yet",
+            "The signed tree of the ledger does not cover this delivery yet. Try again in a few "
+            "minutes.",
+        )
+    return head
 
 
 def _require_here(send: Send) -> None:
