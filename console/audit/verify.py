@@ -824,23 +824,13 @@ def verify_exports(
             return report
     kept = [said for export in exports for said in export.lines(CHECKPOINTS)]
     marks = checked_marks([*kept, *outside], keys, report)
-    first, tree = exports[0], None if heads is None else _Tree(keys, report, heads)
-    if first.manifest["first"] > 1 and not first.manifest.get("archive"):
-        begin_after(first.lines(SEALS), keys, marks, report)
-    else:
-        report.head = Head(first.manifest["first"] - 1, first.manifest["before"])
+    tree = None if heads is None else _Tree(keys, report, heads)
+    _begin_with(exports[0], keys, marks, report)
     batches = Batches((), [said for export in exports for said in export.certificates()], keys)
     for export in exports:
-        manifest = export.manifest
         if not report.holds or not _joins(report, export):
             return report
-        batches.read(export.signatures())
-        with export.open(ENTRIES) as file:
-            follow(tree.lines(export, file) if tree else file, report, marks, batches)
-        _compare(report, manifest)
-        _all_signed(report, batches)
-        if tree and report.holds:
-            tree.end(export)
+        _entries_hold(export, report, marks, batches, tree)
     if not exports[-1].manifest.get("archive"):
         beyond(report, marks)
         if tree:
@@ -848,6 +838,29 @@ def verify_exports(
     for export in exports if report.holds else ():
         _files_hold(export, report)
     return report
+
+
+def _begin_with(first: _Export, keys: Keys, marks: Mapping[int, str], report: Report) -> None:
+    if first.manifest["first"] > 1 and not first.manifest.get("archive"):
+        begin_after(first.lines(SEALS), keys, marks, report)
+    else:
+        report.head = Head(first.manifest["first"] - 1, first.manifest["before"])
+
+
+def _entries_hold(
+    export: _Export,
+    report: Report,
+    marks: Mapping[int, str],
+    batches: Batches,
+    tree: "_Tree | None",
+) -> None:
+    batches.read(export.signatures())
+    with export.open(ENTRIES) as file:
+        follow(tree.lines(export, file) if tree else file, report, marks, batches)
+    _compare(report, export.manifest)
+    _all_signed(report, batches)
+    if tree and report.holds:
+        tree.end(export)
 
 
 def _all_signed(report: Report, batches: Batches) -> None:

@@ -28,7 +28,7 @@ from console.catalogue.models import NoticeVersion
 from console.errors import Conflict, PermissionRefused
 from console.interactions.models import ChatServer, Interaction
 from console.sends.control.erasure import interaction_erase
-from console.sends.engine.record import Ending
+from console.sends.engine.outcomes import Ending
 from console.sends.models import Delivery, DeliveryStatus, Send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
