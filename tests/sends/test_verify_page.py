@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from playwright.sync_api import Browser, Page, expect
 
+from console.audit import verify
 from tests.sends import proof_maker as maker
 from tests.sends.proof_maker import CONSOLE, DELIVERY, SEND, WITNESSES, Maker
 from tests.support import axe
@@ -293,6 +294,18 @@ BROKEN: dict[str, tuple[int, Callable[[], bytes]]] = {
             replace(maker.ended(first=1), action="deliveries.resolved"),
         ),
     ),
+    "deliveries in the request": (
+        6,
+        lambda: in_tree(replace(maker.created(), items=[{}, maker.item(DELIVERY)]), maker.ended()),
+    ),
+    "deliveries that are not shown": (
+        6,
+        lambda: in_tree(
+            replace(maker.created(), items=[maker.item(DELIVERY)]),
+            maker.ended(),
+            shown={1: None, 2: 1},
+        ),
+    ),
     "an outcome without its item": (
         6,
         lambda: in_tree(maker.created(), maker.ended(), shown={1: None, 2: None}),
@@ -356,6 +369,24 @@ def test_every_single_violation(page: Page) -> None:
     # Brief is the same, at the first of them.
     brief = ask(page, *(make() for _step, make in BROKEN.values()), is_brief=True)
     assert [report["broken"] for report in brief] == [step for step, _make in BROKEN.values()]
+
+
+# What verify.py lets pass, since it proves nothing false.
+STRICTER_HERE = {
+    *("a truth as a number", "a day that there is not", "a hash for nothing"),
+    *("an empty time stamp", "a signature that does not fit beside one that does"),
+}
+
+
+def test_the_other_verifier_finds_the_same() -> None:
+    """verify.py and the page have no line in common. Both read the same format."""
+    keys, witnesses = verify.Keys([KEY]), [verify.witness_of(text) for text in VKEYS]
+
+    def holds(file: bytes) -> bool:
+        return verify.verify_delivery_bytes(file, keys, witnesses, 2).holds
+
+    assert holds(Maker().file())
+    assert {name for name, (_step, make) in BROKEN.items() if holds(make())} <= STRICTER_HERE
 
 
 def written_otherwise() -> dict[str, bytes]:
@@ -488,7 +519,7 @@ def test_trees_of_every_size(page: Page) -> None:
     assert [broken(report) for report in ask(page, *files)] == [None] * len(files)
 
 
-WRONG_KEYS = {
+WRONG_KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "nothing": ("key", {"key": ""}),
     "short": ("key", {"key": maker.b64(bytes(31))}),
     "not in its one form": ("key", {"key": KEY[:-2] + chr(ord(KEY[-2]) + 1) + "="}),
@@ -511,11 +542,11 @@ WRONG_KEYS = {
 
 @pytest.mark.parametrize("name", WRONG_KEYS)
 def test_keys_that_are_none(name: str, page: Page) -> None:
-    field, given = WRONG_KEYS[name]
+    field, given = WRONG_KEYS[name][0], dict(WRONG_KEYS[name][1])
     if not given:
         number = maker.key_id("self", 4, CONSOLE).hex()
         given = {"witnesses": f"self+{number}+{maker.b64(bytes([4]) + maker.public(CONSOLE))}"}
-    (report,) = ask(page, Maker().file(), **{"needed": 0, **given})
+    (report,) = ask(page, Maker().file(), needed=given.pop("needed", 0), **given)
     assert report["unusable"] == field
 
 
