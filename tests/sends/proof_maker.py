@@ -89,7 +89,8 @@ class Entry:
     target: tuple[str, str]
     data: dict[str, Any] = field(default_factory=dict)
     actor: tuple[str, str] = ("user:2", "Ann Agent")
-    items: list[dict[str, Any]] = field(default_factory=list)
+    items: list[Any] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)  # what the leaf says otherwise
 
     def hashes(self, seq: int) -> list[bytes]:
         return [
@@ -113,6 +114,7 @@ class Entry:
                 "target_kind": self.target[0],
                 "target_name": f"{self.target[0]} {self.target[1]}",
                 "target_ref": self.target[1],
+                **self.more,
             }
         )
 

@@ -164,6 +164,36 @@ def of_deliveries(**changes: Any) -> bytes:
     return in_tree(maker.created(), replace(maker.ended(), **changes))
 
 
+def hash_changed(change: Callable[[str], str]) -> bytes:
+    first, *rest = Maker().said()["hashes"]
+    return changed(hashes=[change(first), *rest])
+
+
+def hash_twice() -> bytes:
+    said = Maker().said()
+    path = said["entries"][-1]["path"]
+    said["hashes"].append(said["hashes"][path[0]])
+    path[0] = len(said["hashes"]) - 1
+    return maker.signed(said)
+
+
+def after(digit: str) -> str:
+    """The digit of base64 that follows, which differs in the last bit alone."""
+    return chr(ord(digit) + 1)
+
+
+def cosignature(name: str) -> str:
+    return maker.cosigned(name, maker.private(name), "", 0)
+
+
+def behind_a_full_list() -> bytes:
+    """Of 4 the path to 5 would be that to 1."""
+    items = [maker.item(number) for number in (1, DELIVERY, 2, 3)]
+    said = Maker([maker.created(), replace(maker.ended(), items=items)], {1: None, 2: 1}).said()
+    said["entries"][1]["item"]["index"] = 5
+    return maker.signed(said)
+
+
 BROKEN: dict[str, tuple[int, Callable[[], bytes]]] = {
     # 1: form
     "a key more": (1, lambda: changed(note="x")),
@@ -183,6 +213,13 @@ BROKEN: dict[str, tuple[int, Callable[[], bytes]]] = {
         lambda: changed(hashes=[*Maker().said()["hashes"], maker.b64(bytes(32))]),
     ),
     "a short hash": (1, lambda: changed(hashes=[maker.b64(bytes(31))])),
+    "a hash in another form": (
+        1,
+        lambda: hash_changed(lambda text: text[:-2] + after(text[-2]) + "="),
+    ),
+    "a hash in another alphabet": (1, lambda: hash_changed(lambda text: f"-{text[1:]}")),
+    "a long hash": (1, lambda: hash_changed(lambda text: maker.b64(bytes(33)))),
+    "a hash twice, and both are used": (1, hash_twice),
     "a place behind the last hash": (
         1,
         lambda: entry_changed(0, lambda entry: entry["path"].append(99)),
@@ -229,6 +266,36 @@ BROKEN: dict[str, tuple[int, Callable[[], bytes]]] = {
         3,
         lambda: with_head(lambda text, _at: noted(text.replace("\n11\n", "\n011\n"))),
     ),
+    "more signatures than anybody has": (
+        3,
+        lambda: with_head(lambda text, at: f"{text}\n{at}{cosignature('x') * 100}"),
+    ),
+    "a very long head": (
+        3,
+        lambda: with_head(lambda text, _at: noted(text + "more\n" * 60_000)),
+    ),
+    "a dash of another kind": (
+        3,
+        lambda: with_head(
+            lambda text, at: f"{text}\n{at}{cosignature('x').replace(chr(8212), '-')}"
+        ),
+    ),
+    "a signature of no bytes": (
+        3,
+        lambda: with_head(
+            lambda text, at: f"{text}\n{at}{maker.signature_line('x', bytes(4), b'')}"
+        ),
+    ),
+    "an empty line in the head": (
+        3,
+        lambda: with_head(lambda text, _at: noted(f"{text}\nmore\n")),
+    ),
+    "a short root": (
+        3,
+        lambda: with_head(
+            lambda text, _at: noted(f"{text[: text.index(chr(10), 30)]}\n{maker.b64(bytes(31))}\n")
+        ),
+    ),
     "a control character": (3, lambda: with_head(lambda text, _at: noted(f"{text}\t\n"))),
     # 4: the tree
     "another tree": (4, other_tree),
@@ -250,6 +317,20 @@ BROKEN: dict[str, tuple[int, Callable[[], bytes]]] = {
     # Of 4 the path would be the same: a root does not say of how many leaves it is.
     "an item of more": (4, lambda: item_changed(of=5)),
     "an item behind its list": (4, lambda: item_changed(index=3)),
+    "an item behind its full list": (4, behind_a_full_list),
+    "a leaf with another number": (
+        4,
+        lambda: in_tree(replace(maker.created(), more={"seq": 2}), maker.ended()),
+    ),
+    "a leaf with a number as a name": (
+        4,
+        lambda: in_tree(replace(maker.created(), more={"actor_name": 5}), maker.ended()),
+    ),
+    "a leaf with a key more": (
+        4,
+        lambda: in_tree(replace(maker.created(), more={"by": ""}), maker.ended()),
+    ),
+    "an item that is a list": (4, lambda: of_deliveries(items=[[], [], []])),
     "another item": (4, lambda: item_changed(said=maker.canonical(maker.item(DELIVERY)) + " ")),
     "an item's salt": (4, lambda: item_changed(salt="0" * 32)),
     "an item where no deliveries are": (
@@ -280,6 +361,12 @@ BROKEN: dict[str, tuple[int, Callable[[], bytes]]] = {
     "an entry about something else": (
         5,
         lambda: in_tree(maker.created(), maker.Entry("user.created", ("user", "1")), maker.ended()),
+    ),
+    "something else about this send": (
+        5,
+        lambda: in_tree(
+            maker.created(), maker.Entry("texts.erased", ("send", str(SEND))), maker.ended()
+        ),
     ),
     # 6: the outcome
     "no outcome": (6, lambda: in_tree(maker.created())),
@@ -313,6 +400,16 @@ BROKEN: dict[str, tuple[int, Callable[[], bytes]]] = {
     # 7: the version
     "another reviewer": (7, lambda: changed(version=version_said(reviewer_name="Eve"))),
     "another text of the version": (7, lambda: changed(version=version_said(bodies={"en": ""}))),
+    "a version that is a list": (
+        7,
+        lambda: changed(
+            Maker(
+                [maker.created(version_sha256=maker.sha256(b"[]").hex()), maker.ended()],
+                {1: None, 2: 1},
+                more={"version": "[]"},
+            )
+        ),
+    ),
     "another version": (
         7,
         lambda: changed(Maker([maker.created(version=2), maker.ended()], {1: None, 2: 1})),
@@ -375,6 +472,8 @@ def test_every_single_violation(page: Page) -> None:
 STRICTER_HERE = {
     *("a truth as a number", "a day that there is not", "a hash for nothing"),
     *("an empty time stamp", "a signature that does not fit beside one that does"),
+    *("a hash in another form", "more signatures than anybody has"),
+    *("a leaf with a number as a name", "a leaf with a key more"),
 }
 
 
