@@ -11,6 +11,7 @@ from django.test import Client
 
 from console.accounts.models import User
 from console.database import notifications
+from console.site.static_version import static_version
 from console.web.server.parts import OF_EACH, Part
 from deploy import healthcheck
 from tests.deploy.proxy import HOST, NGINX, Proxy, proxied
@@ -104,6 +105,7 @@ def test_a_site_behind_the_example(
 ) -> None:
     _plain_http_is_led_to_tls(proxy)
     _a_page_knows_that_it_came_by_tls(proxy)
+    _a_page_for_the_disk_is_not_shown(proxy)
     _an_address_can_not_be_made_up(proxy, *make_client("read"))
     sign_in(client, supervisor)
     _an_event_arrives_at_once(proxy, next(iter(client.cookies.values())).value)
@@ -132,6 +134,18 @@ def _a_page_knows_that_it_came_by_tls(proxy: Proxy) -> None:
     refused = asking.getresponse()
     refused.read()
     assert refused.status == 403  # no token of the form: the console's own answer
+    asking.close()
+
+
+def _a_page_for_the_disk_is_not_shown(proxy: Proxy) -> None:
+    asking = proxy.https()
+    # nginx has the first from the disk, the second from the console.
+    for folder in ("", f"{static_version()}/"):
+        for name, expected in (("verify-delivery.html", "attachment"), ("css/base.css", None)):
+            asking.request("GET", f"/static/{folder}{name}", headers={"Host": HOST})
+            answer = asking.getresponse()
+            answer.read()
+            assert (answer.status, answer.headers["Content-Disposition"]) == (200, expected), name
     asking.close()
 
 

@@ -72,6 +72,22 @@ def test_they_are_compressed_for_who_takes_that(client: Client) -> None:
     assert (unchanged.status_code, unchanged.headers["Cache-Control"]) == (304, FOREVER)
 
 
+def test_a_page_for_the_disk_is_not_shown_as_the_consoles(client: Client) -> None:
+    """Compressed or not, and by each of its addresses."""
+    for folder in ("", f"{static_version()}/"):
+        for accepted in ("gzip", ""):
+            response = client.get(
+                f"/static/{folder}verify-delivery.html", headers={"Accept-Encoding": accepted}
+            )
+            response.close()
+            assert response.status_code == 200
+            assert response.headers["Content-Disposition"] == "attachment"
+            assert response.headers["Content-Type"].startswith("text/html")
+    other = client.get("/static/css/base.css")
+    other.close()
+    assert "Content-Disposition" not in other.headers
+
+
 @pytest.mark.parametrize(
     ("accepted", "is_compressed"),
     [("gzip", True), ("gzip;q=0.5, *;q=0", True), ("gzip; q=0", False), ("br", False), ("", False)],

@@ -14,6 +14,9 @@ from console.site.static_version import VERSIONED, static_version
 from console.web.requests.compression import is_worthwhile, takes_gzip
 
 FOREVER = "max-age=31536000, public, immutable"
+# Such a file is a page for the disk of somebody who checks the console. It has a script inside it,
+# which the console's policy forbids, and what is to be checked must not bring what checks it.
+FOR_THE_DISK = ".html"
 
 
 class StaticFilesMiddleware:
@@ -43,6 +46,8 @@ class StaticFilesMiddleware:
         response = self._compressed_file(request) or self._serve(request)
         if version and version == static_version() and response.status_code in (200, 206, 304):
             response.headers["Cache-Control"] = FOREVER
+        if request.path_info.endswith(FOR_THE_DISK):
+            response.headers["Content-Disposition"] = "attachment"
         return response
 
     def _take_version(self, request: HttpRequest) -> str:
