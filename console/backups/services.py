@@ -25,6 +25,7 @@ from console.audit import checkpoints, rollback
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.signing import forget_signer
+from console.audit.state.kinds import told
 from console.audit.tlog.growing import log_begin_anew
 from console.audit.tlog.tree import current_log
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
@@ -38,6 +39,7 @@ from console.sends.control.restored import (
     sends_end_after_restore,
     stop_after_restore,
 )
+from console.sends.told import SENDING_STOP
 from console.site.fsync import to_disk
 from console.webhooks.services import webhooks_stop_after_restore
 
@@ -356,8 +358,11 @@ def database_settle(
             actor,
             Action.DATABASE_RESTORED,
             target=("database", backup["made_at"] if backup else now.isoformat(), of),
-            data=_said_of_it(backup, lost_since, unknown, nothing_sent_since)
-            | ({"log": log} if log else {}),
+            data={
+                **_said_of_it(backup, lost_since, unknown, nothing_sent_since),
+                **({"log": log} if log else {}),
+                **told((SENDING_STOP, 1)),
+            },
         )
     aside = rollback.set_aside(now) if lost_since is not None else None
     tree_aside = None if nothing_sent_since else rollback.set_tree_aside(now)

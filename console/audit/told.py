@@ -1,0 +1,12 @@
+"""Why nothing of the ledger's own tables is compared with it (console.audit.state.kinds)."""
+
+from console.audit.state.kinds import pass_over
+
+pass_over(
+    {
+        "audit.AuditCheckpoint": "verified by its signature",
+        "audit.AuditEntry": "what all is compared with; verified by the chain",
+        "audit.AuditSeal": "verified by its signature",
+        "audit.StateCheck": "the last comparison itself",
+    }
+)
