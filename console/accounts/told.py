@@ -11,7 +11,6 @@ from console.accounts.models import ApiClient, Team, User
 from console.audit.actions import Action
 from console.audit.state.kinds import Kind, declare, pass_over
 
-HIDDEN = "a secret, or made of one"
 OFTEN = "changes without a decision of anybody's, with each use"
 
 # Of recovery codes each is used up by itself, without an entry.
@@ -62,7 +61,8 @@ USER = declare(
             "last_login": OFTEN,
             "date_joined": "the entry of the creation has its own time",
         },
-        older=lambda user: [("user", str(user.pk))],
+        older=lambda user: [("user", str(user.pk), {})],
+        called=lambda user: str(user.username),
     )
 )
 TEAM = declare(
@@ -73,7 +73,7 @@ TEAM = declare(
         made_by=frozenset({Action.TEAM_CREATED}),
         fields=("name", "queues"),
         passed_over={},
-        older=lambda team: [("team", str(team.pk))],
+        older=lambda team: [("team", str(team.pk), {})],
     )
 )
 API_CLIENT = declare(
@@ -87,15 +87,15 @@ API_CLIENT = declare(
             *("pending_notices", "proposed_by_ref", "proposed_by_name", "proposed_at"),
             *("confirmed_by_ref", "confirmed_by_name", "confirmed_at"),
             *("addresses", "expires_at", "is_active", "previous_token_until"),
+            *("token_hash", "previous_token_hash"),
         ),
+        hidden=frozenset({"token_hash", "previous_token_hash"}),
         passed_over={
-            "token_hash": HIDDEN,
-            "previous_token_hash": HIDDEN,
             "created_at": "the entry of the creation has its own time",
             "last_used_at": OFTEN,
             "refused_at": OFTEN,
         },
-        older=lambda client: [("api_client", str(client.pk))],
+        older=lambda client: [("api_client", str(client.pk), {})],
     )
 )
 

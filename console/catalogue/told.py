@@ -1,7 +1,7 @@
 """What the ledger tells of the catalogue (console.audit.state.kinds)."""
 
 from console.audit.actions import Action
-from console.audit.state.kinds import Kind, Row, declare, pass_over
+from console.audit.state.kinds import Kind, Older, Row, declare, pass_over
 from console.catalogue.models import (
     CannedNotice,
     Category,
@@ -20,6 +20,21 @@ def _is_first_preset(row: Row) -> bool:
     return is_known and not row["nickname"] and not row["roles"]
 
 
+def _older_change(change: PresetChange) -> list[Older]:
+    """An import from a file that was approved elsewhere did not number the change."""
+    is_imported = change.author_ref.startswith("imported:")
+    said = {"name": change.name} if is_imported else {"change": change.pk}
+    return [("preset", str(change.preset_id), {"data__contains": said})]
+
+
+def _older_version(version: NoticeVersion) -> list[Older]:
+    of_import = {"versions": {str(version.number): {}}}
+    return [
+        ("version", f"{version.notice.key}/{version.number}", {}),
+        ("notice", version.notice.key, {"data__contains": of_import}),
+    ]
+
+
 CATEGORY = declare(
     Kind(
         name="category",
@@ -28,7 +43,7 @@ CATEGORY = declare(
         made_by=frozenset({Action.CATEGORY_CREATED}),
         fields=("name", "parent_id", "team_id", "path", "depth"),
         passed_over={},
-        older=lambda category: [("category", str(category.pk))],
+        older=lambda category: [("category", str(category.pk), {})],
     )
 )
 PRESET = declare(
@@ -39,7 +54,7 @@ PRESET = declare(
         made_by=frozenset({Action.PRESET_CREATED}),
         fields=("name", "visibility", "nickname", "roles", "is_approved"),
         passed_over={},
-        older=lambda preset: [("preset", str(preset.pk))],
+        older=lambda preset: [("preset", str(preset.pk), {})],
         is_first=_is_first_preset,
     )
 )
@@ -55,7 +70,7 @@ PRESET_CHANGE = declare(
             "reject_reason",
         ),
         passed_over={"created_at": CREATED},
-        older=lambda change: [("preset", str(change.preset_id))],
+        older=_older_change,
     )
 )
 NOTICE = declare(
@@ -66,7 +81,7 @@ NOTICE = declare(
         made_by=frozenset({Action.NOTICE_CREATED}),
         fields=("key", "kind", "title", "category_id", "team_id", "tags", "shortcut", "retired_at"),
         passed_over={"created_at": CREATED},
-        older=lambda notice: [("notice", notice.key)],
+        older=lambda notice: [("notice", notice.key, {})],
     )
 )
 VERSION = declare(
@@ -83,10 +98,7 @@ VERSION = declare(
             "reject_reason",
         ),
         passed_over={"created_at": CREATED},
-        older=lambda version: [
-            ("version", f"{version.notice.key}/{version.number}"),
-            ("notice", version.notice.key),
-        ],
+        older=_older_version,
     )
 )
 

@@ -15,7 +15,7 @@ PLAYBOOK = declare(
         made_by=frozenset({Action.PLAYBOOK_CREATED}),
         fields=("key", "title", "team_id", "retired_at"),
         passed_over={"created_at": CREATED},
-        older=lambda playbook: [("playbook", playbook.key)],
+        older=lambda playbook: [("playbook", playbook.key, {})],
     )
 )
 PLAYBOOK_VERSION = declare(
@@ -30,7 +30,9 @@ PLAYBOOK_VERSION = declare(
             *("reviewer_name", "reviewed_at", "reject_reason"),
         ),
         passed_over={"created_at": CREATED},
-        older=lambda version: [("playbook", version.playbook.key)],
+        older=lambda version: [
+            ("playbook", version.playbook.key, {"data__contains": {"version": version.number}})
+        ],
     )
 )
 INCIDENT = declare(
@@ -46,7 +48,7 @@ INCIDENT = declare(
             "closing_word",
         ),
         passed_over={"answers": "erased with the texts; each send's entry has a digest of its own"},
-        older=lambda incident: [("incident", str(incident.pk))],
+        older=lambda incident: [("incident", str(incident.pk), {})],
     )
 )
 STAGE = declare(
@@ -65,7 +67,9 @@ STAGE = declare(
             "overdue_at": FOLLOWS,
             "trouble": FOLLOWS,
         },
-        older=lambda stage: [("incident", str(stage.incident_id))],
+        older=lambda stage: [
+            ("incident", str(stage.incident_id), {"data__contains": {"stage": stage.pk}})
+        ],
     )
 )
 

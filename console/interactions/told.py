@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from console.audit.actions import Action
-from console.audit.state.kinds import Kind, declare, pass_over
+from console.audit.state.kinds import Kind, Older, declare, pass_over
 from console.interactions.models import ChatServer, FormerName
 
 WORKERS = "what workers see and count, many times a minute"
@@ -18,9 +18,9 @@ def _former_names(pks: Sequence[int]) -> dict[int, list[str]]:
     return listed
 
 
-def _older(server: ChatServer) -> list[tuple[str, str]]:
+def _older(server: ChatServer) -> list[Older]:
     names = [server.name, *server.former_names.values_list("name", flat=True)]
-    return [("chat_server", name) for name in names]
+    return [("chat_server", name, {}) for name in names]
 
 
 CHAT_SERVER = declare(

@@ -17,7 +17,9 @@ PREFERENCES = declare(
         made_by=frozenset(),
         fields=("declined", "quiet_from", "quiet_to"),
         passed_over={"time_zone": "whose clocks the quiet hours mean"},
-        older=lambda chosen: [("user", str(chosen.person_id))],
+        older=lambda chosen: [
+            ("user", str(chosen.person_id), {"action": Action.USER_NOTIFICATIONS_CHANGED})
+        ],
         # Whoever saves what is chosen already makes a row, and no entry.
         is_first=_is_unchosen,
     )
@@ -30,7 +32,16 @@ STAND_IN = declare(
         made_by=frozenset({Action.USER_STAND_IN_NAMED}),
         fields=("person_id", "stand_in_id", "begins_at", "ends_at"),
         passed_over={},
-        older=lambda row: [("user", str(row.person_id))],
+        older=lambda row: [
+            (
+                "user",
+                str(row.person_id),
+                {
+                    "action": Action.USER_STAND_IN_NAMED,
+                    "data__stand_in": row.stand_in.username,
+                },
+            )
+        ],
     )
 )
 

@@ -14,7 +14,9 @@ class SendsConfig(AppConfig):
             told,  # noqa: F401 - declares what the ledger tells
         )
         from console.sends.observe import system_checks  # noqa: F401  # which Django then knows of
+        from console.sends.proof import state
 
         chat_server_addresses.judged_by(check_address)
         earlier_sends.declare()
+        state.declare()
         declare(history_export.HISTORY)

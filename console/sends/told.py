@@ -28,7 +28,7 @@ SENDING_STOP = declare(
         made_by=frozenset({Action.SENDING_STOPPED}),
         fields=("reason", "actor_ref", "actor_name", "stopped_at"),
         passed_over={},
-        older=lambda _stop: [("sending", "all")],
+        older=lambda _stop: [("sending", "all", {})],
     )
 )
 elsewhere(

@@ -20,7 +20,7 @@ WEBHOOK = declare(
             "previous_secret": HIDDEN,
             "created_at": "the entry of the creation has its own time",
         },
-        older=lambda webhook: [("webhook", str(webhook.pk))],
+        older=lambda webhook: [("webhook", str(webhook.pk), {})],
     )
 )
 

@@ -1,45 +1,14 @@
 """What the database says now, held against what the ledger says it must be: it agrees after
 everything that the console itself does."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 from django.apps import apps
 
-from console.accounts.models import User
 from console.audit.state.kinds import ELSEWHERE, KINDS, PASSED_OVER
 from console.audit.state.running import Progress, compare_all
-from console.catalogue.models import NoticeVersion
-from console.interactions.models import ChatServer, Interaction
 from tests.audit.every_service import CALLS
 from tests.audit.small_world import World
 from tests.audit.test_every_service import taken_back
-from tests.support.factories import ROOT
-
-
-@pytest.fixture
-def world(
-    supervisor: User,
-    approver: User,
-    chat_server: ChatServer,
-    make_interaction: Callable[..., Interaction],
-    make_notice: Callable[..., NoticeVersion],
-    settings: Any,
-    tmp_path: Path,
-) -> World:
-    return World(
-        root=ROOT,
-        person=supervisor,
-        sender=supervisor.to_actor(),
-        approver=approver.to_actor(),
-        server=chat_server,
-        settings=settings,
-        folder=tmp_path,
-        make_interaction=make_interaction,
-        make_notice=make_notice,
-    )
 
 
 def said(progress: Progress) -> list[str]:

@@ -25,15 +25,19 @@ Row = dict[str, Any]
 More = Callable[[Sequence[int]], Mapping[int, Any]]
 
 
+# The target of entries, as (kind, ref), and what they have beside it.
+Older = tuple[str, str, Mapping[str, Any]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """A kind of things, one row of `model` each.
 
     `fields` are the compared columns, of which `hidden` are told by their SHA-256 alone, and `more`
     is what is compared beside them from other tables.
-    `passed_over` says for every other column why it is not compared. `older` returns what entries
-    from before there were rows had as targets, as (kind, ref). `is_first` says whether a row is as
-    a migration made it, which no entry tells. `made_by` are the actions that make one.
+    `passed_over` says for every other column why it is not compared. `older` returns which entries
+    told of a thing before there were rows. `called` names a thing. `is_first` says whether a row is
+    as a migration made it, which no entry tells. `made_by` are the actions that make one.
     """
 
     name: str
@@ -41,7 +45,8 @@ class Kind:
     model: type[models.Model]
     fields: tuple[str, ...]
     passed_over: Mapping[str, str]
-    older: Callable[[Any], list[tuple[str, str]]]
+    older: Callable[[Any], list[Older]]
+    called: Callable[[Any], str] = str
     made_by: frozenset[Action]
     hidden: frozenset[str] = frozenset()
     more: Mapping[str, More] = field(default_factory=dict)

@@ -108,7 +108,9 @@ class Things:
         self, pk: int, told: Told, stands: Row | None, part: Part
     ) -> Iterator[Finding]:
         seq, row, _name = told
-        thing = self._named(pk, stands or row)
+        if stands is not None and stands == row:
+            return
+        thing = self._named(pk, row)
         if stands is None:
             if row is not None:
                 yield finding("gone", thing, seq=seq)
@@ -133,7 +135,7 @@ class Things:
             elif first is None and known.sealed and (lowest is None or pk < lowest):
                 part.unprove("archived", self.label)
             else:
-                thing = self._named(pk, rows_of(self.kind, [pk]).get(pk))
+                thing = self._named(pk, None)
                 code = "untold" if first is None else "without_row"
                 more = {} if first is None else {"since": known.since}
                 part.found.append(finding(code, thing, **more))
@@ -143,11 +145,11 @@ class Things:
         found: dict[int, int | None] = {}
         for row in self.kind.model._base_manager.filter(pk__in=pks):
             seqs = [
-                AuditEntry.objects.filter(target_kind=kind, target_ref=ref)
+                AuditEntry.objects.filter(target_kind=kind, target_ref=ref, **more)
                 .order_by("seq")
                 .values_list("seq", flat=True)
                 .first()
-                for kind, ref in self.kind.older(row)
+                for kind, ref, more in self.kind.older(row)
             ]
             found[row.pk] = min((seq for seq in seqs if seq is not None), default=None)
         return found
@@ -164,6 +166,9 @@ class Things:
 
     def _named(self, pk: int, row: Row | None) -> str:
         """Return what a sentence calls a thing: its kind, its number and its name."""
+        stored = self.kind.model._base_manager.filter(pk=pk).first()
+        if stored is not None:
+            return f"{self.label} {pk} ({self.kind.called(stored)})"
         names = [str(row[name]) for name in NAMES if row and row.get(name) not in (None, "")]
         return f"{self.label} {pk} ({', '.join(names[:2])})" if names else f"{self.label} {pk}"
 

@@ -228,5 +228,7 @@ def _confirmer(send: Send) -> str:
     return names.first() or ""
 
 
-compare_also(Sends())
-compare_also(SendsTold())
+def declare() -> None:
+    """Add these comparisons to a run."""
+    compare_also(Sends())
+    compare_also(SendsTold())
