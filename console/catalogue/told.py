@@ -28,7 +28,7 @@ def _older_change(change: PresetChange) -> list[Older]:
 
 
 def _older_version(version: NoticeVersion) -> list[Older]:
-    of_import = {"versions": {str(version.number): {}}}
+    of_import: dict[str, dict[str, dict[str, str]]] = {"versions": {str(version.number): {}}}
     return [
         ("version", f"{version.notice.key}/{version.number}", {}),
         ("notice", version.notice.key, {"data__contains": of_import}),

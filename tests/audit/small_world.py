@@ -79,6 +79,7 @@ from console.sends.proof.ledger import write_records
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test
 from tests.support.factories import make_user
+from tests.support.tampering import run, triggers_off
 from tests.support.working import changing_what_has_ended, leased_step
 
 Call = Callable[[], object]
@@ -259,6 +260,12 @@ class World:
         key = AuditSignature.objects.latest("last").signer
         forget_signer()
         return partial(audit.process_key_revoke, self.root, key=key)
+
+    def with_older_entries(self) -> None:
+        """Things of which entries tell as they did before they told rows."""
+        self.make_notice()
+        with triggers_off():
+            run("UPDATE audit_auditentry SET data = data - 'rows'")
 
     def exporting(self) -> Call:
         self.new_audit_key()

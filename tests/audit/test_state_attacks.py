@@ -9,12 +9,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from console.actors import Actor
-from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.services import Record, appending
 from console.audit.state.running import Progress, compare_all
 from console.interactions.models import ChatServer
-from console.interactions.services import interaction_mark_test
 from console.sends.control import stop_switch
 from console.sends.control.approval import send_approve
 from console.sends.control.holding import chat_server_hold
@@ -490,5 +488,3 @@ def test_it_is_found_and_its_place_named(attack: str, world: World) -> None:
 
 def test_there_are_enough() -> None:
     assert len(ATTACKS) > 40
-    assert interaction_mark_test
-    assert audit

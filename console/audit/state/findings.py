@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from console.text.sentences import Sentence, term
+from console.text.sentences import Sentence, wording
 
 # So many differences are named; all are counted.
 NAMED_MOST = 50
@@ -14,27 +14,48 @@ SHOWN_LENGTH = 120
 Params = dict[str, Any]
 
 WORDS = {
-    "differs": term("{thing}: {field} is {stands}, and entry {seq} says {told}."),
-    "differs_in_sum": term("{thing}: {field} is {stands}, and its entries say {told}."),
-    "untold": term("{thing} stands in the database, and no entry tells of it."),
-    "without_row": term(
-        "{thing} stands in the database, and its entries do not tell what every entry of this kind "
-        "has told since entry {since}."
+    "differs": wording(
+        "state_field_differs", "{thing}: {field} is {stands}, and entry {seq} says {told}."
     ),
-    "gone": term("{thing} is gone, and no entry says so: entry {seq} tells of it."),
-    "came_back": term("{thing} stands in the database, and entry {seq} says that it was deleted."),
-    "end_untold": term("{thing} is {stands}, and no entry tells how it ended."),
-    "ended_again": term("{thing} has ended, and entry {seq} ends it once more."),
-    "erasure_untold": term("{thing} is erased, and no entry says so."),
+    "differs_in_sum": wording(
+        "state_differs_in_sum", "{thing}: {field} is {stands}, and its entries say {told}."
+    ),
+    "untold": wording("state_untold", "{thing} stands in the database, and no entry tells of it."),
+    "without_row": wording(
+        "state_without_row",
+        "{thing} stands in the database, and its entries do not tell what every entry of this kind "
+        "has told since entry {since}.",
+    ),
+    "gone": wording(
+        "state_gone", "{thing} is gone, and no entry says so: entry {seq} tells of it."
+    ),
+    "came_back": wording(
+        "state_came_back",
+        "{thing} stands in the database, and entry {seq} says that it was deleted.",
+    ),
+    "end_untold": wording(
+        "state_end_untold", "{thing} is {stands}, and no entry tells how it ended."
+    ),
+    "ended_again": wording(
+        "state_ended_again", "{thing} has ended, and entry {seq} ends it once more."
+    ),
+    "erasure_untold": wording("state_erasure_untold", "{thing} is erased, and no entry says so."),
 }
 UNPROVED = {
-    "older": term(
+    "older": wording(
+        "state_older",
         "{kind}, {n:,}: not proved, since the entries are from before entry {since}, the first "
-        "that tells whole rows."
+        "that tells whole rows.",
     ),
-    "archived": term("{kind}, {n:,}: not proved, since the entries are in archives."),
-    "erased": term("{kind}, {n:,}: the texts are erased, so they are not proved."),
-    "lacks": term("{kind}, {n:,}: not proved in part, since the entries do not tell all of it."),
+    "archived": wording(
+        "state_archived", "{kind}, {n:,}: not proved, since the entries are in archives."
+    ),
+    "erased": wording(
+        "state_erased", "{kind}, {n:,}: the texts are erased, so they are not proved."
+    ),
+    "lacks": wording(
+        "state_lacks", "{kind}, {n:,}: not proved in part, since the entries do not tell all of it."
+    ),
 }
 
 
@@ -48,7 +69,7 @@ class Finding:
     @property
     def sentence(self) -> Sentence:
         shown = {name: _shown(value) for name, value in self.params.items()}
-        return term(WORDS[self.code].template, **shown)
+        return WORDS[self.code](**shown)
 
 
 def finding(code: str, thing: str, **params: Any) -> Finding:
@@ -108,6 +129,5 @@ def unproved_sentences(unproved: Counter[str], known: Known) -> list[Sentence]:
     found = []
     for key in sorted(unproved):
         code, _colon, kind = key.partition(":")
-        words = UNPROVED[code].template
-        found.append(term(words, kind=kind, n=unproved[key], since=known.since))
+        found.append(UNPROVED[code](kind=kind, n=unproved[key], since=known.since))
     return found

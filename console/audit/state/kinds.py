@@ -69,7 +69,8 @@ def declare(kind: Kind) -> Kind:
 
 def pass_over(reasons: Mapping[str, str]) -> None:
     """Say of models why none of their rows is compared."""
-    PASSED_OVER.update(reasons)
+    for label, why in reasons.items():
+        PASSED_OVER[label] = why
 
 
 def told(*things: tuple[Kind, int | Iterable[int]]) -> dict[str, Any]:

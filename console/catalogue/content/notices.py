@@ -62,14 +62,8 @@ def notice_create(
         )
     title = _read_title(title)
     _require_own_team(actor, team)
-    notice = CannedNotice(
-        key=key,
-        kind=kind,
-        title=title,
-        team=team,
-        tags=normal_tags(tags),
-        shortcut=normal_shortcut(shortcut),
-    )
+    names = {"key": key, "title": title, "shortcut": normal_shortcut(shortcut)}
+    notice = CannedNotice(kind=kind, team=team, tags=normal_tags(tags), **names)
     try:
         with transaction.atomic():
             notice.category = category_at(actor, category, team)
@@ -145,10 +139,7 @@ def notice_update(
                 actor,
                 Action.NOTICE_CHANGED,
                 target=("notice", notice.key, notice.title),
-                data={
-                    **{name: _said(value) for name, value in changes.items()},
-                    **told((NOTICE, notice.pk)),
-                },
+                data=_said_of(notice, changes),
             )
     except IntegrityError as error:
         raise _taken(notice, error) from error
@@ -246,6 +237,10 @@ def notice_state(notice: CannedNotice) -> State:
         "tags": list(notice.tags),
         "shortcut": notice.shortcut,
     }
+
+
+def _said_of(notice: CannedNotice, changes: dict[str, Any]) -> dict[str, Any]:
+    return {**{name: _said(value) for name, value in changes.items()}, **told((NOTICE, notice.pk))}
 
 
 def _said(value: Any) -> Any:
