@@ -17,6 +17,7 @@ from console.accounts.models import User
 from console.audit.checkpoints import FILE, new_key, put_outside, signed
 from console.audit.models import AuditEntry
 from console.audit.services import checkpoint_make
+from console.audit.state.running import compare_all
 from console.audit.verification import verify_database
 from console.backups.services import backup_make
 from console.interactions.models import ChatServer
@@ -104,6 +105,7 @@ def test_nothing_is_sent_twice(
         assert not Outbox.objects.exists()
         assert_ledger_agrees()
         assert verify_database().holds
+        assert [str(each.sentence) for each in compare_all().named] == []
         assert not Session.objects.exists()
         entry = AuditEntry.objects.filter(action="database.restored").get()
         assert entry.data["unknown"] == 12
@@ -119,6 +121,7 @@ def test_nothing_is_sent_twice(
         send_retry_unknown(supervisor.to_actor(), waiting, may_show_twice=True)
         drain()
         assert sent(simulator) - before == Counter(["c0004", "c0005"])
+        assert compare_all().holds
 
 
 ROOT_NAME = "Notice Console (command line)"

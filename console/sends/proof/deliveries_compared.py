@@ -49,9 +49,9 @@ CROSS JOIN LATERAL (VALUES
         t.id IS NOT NULL AND s.id IS NOT NULL
         AND s.reference_id IS DISTINCT FROM (t.item ->> 'reference_id')::int),
     ('differs', 'fault code', s.fault_code, t.item ->> 'fault_code',
-        s.fault_code <> left(coalesce(t.item ->> 'fault_code', ''), 100)),
+        t.id IS NOT NULL AND s.fault_code <> left(coalesce(t.item ->> 'fault_code', ''), 100)),
     ('differs', 'reason', s.reason, t.item ->> 'reason',
-        s.reason <> coalesce(t.item ->> 'reason', '')),
+        t.id IS NOT NULL AND s.reason <> coalesce(t.item ->> 'reason', '')),
     ('differs', 'text', encode(sha256(convert_to(s.body_salt || ':' || s.body, 'UTF8')), 'hex'),
         t.item ->> 'text_sha256',
         s.erased_at IS NULL AND t.id IS NOT NULL AND s.body <> ''
@@ -109,9 +109,10 @@ CROSS JOIN LATERAL (VALUES
     ('differs', 'whose', s.actor_ref, t.actor_ref, s.actor_ref <> t.actor_ref),
     ('differs', 'whose name', s.actor_name, t.actor_name, s.actor_name <> t.actor_name),
     ('differs', 'looked in', s.looked_in, t.item ->> 'looked_in',
-        s.looked_in <> coalesce(t.item ->> 'looked_in', '')),
+        t.id IS NOT NULL AND s.looked_in <> coalesce(t.item ->> 'looked_in', '')),
     ('differs', 'of the sender', s.is_senders_own::text, t.item ->> 'senders_own',
-        s.is_senders_own <> coalesce((t.item ->> 'senders_own')::boolean, false)),
+        t.id IS NOT NULL
+        AND s.is_senders_own <> coalesce((t.item ->> 'senders_own')::boolean, false)),
     ('differs', 'line', s.line_at::text, t.item ->> 'line_at',
         t.id IS NOT NULL AND s.line_at IS DISTINCT FROM (t.item ->> 'line_at')::timestamptz),
     ('differs', 'replaces', s.replaces_id::text, t.item ->> 'replaces',
@@ -145,7 +146,7 @@ CROSS JOIN LATERAL (VALUES
     ('differs', 'resolution', coalesce(s.verdict, ''), t.item ->> 'resolution',
         coalesce(s.verdict, '') <> t.item ->> 'resolution'),
     ('differs', 'contested', s.is_contested::text, t.item ->> 'contested',
-        s.is_contested <> coalesce((t.item ->> 'contested')::boolean, false)),
+        t.id IS NOT NULL AND s.is_contested <> coalesce((t.item ->> 'contested')::boolean, false)),
     ('differs', 'send', s.send_id::text, '', NOT s.send_id = ANY(%(ids)s))
 ) AS c(code, name, stands, told, is_found)
 WHERE c.is_found
@@ -171,7 +172,7 @@ CROSS JOIN LATERAL (VALUES
         t.id IS NOT NULL AND s.id IS NOT NULL
         AND s.reference_id IS DISTINCT FROM (t.item ->> 'reference_id')::int),
     ('differs', 'fault code', s.fault_code, t.item ->> 'fault_code',
-        s.fault_code <> left(coalesce(t.item ->> 'fault_code', ''), 100))
+        t.id IS NOT NULL AND s.fault_code <> left(coalesce(t.item ->> 'fault_code', ''), 100))
 ) AS c(code, name, stands, told, is_found)
 WHERE c.is_found
 ORDER BY 1
