@@ -4,9 +4,12 @@ from console.audit.state.kinds import pass_over
 
 pass_over(
     {
+        "audit.AuditCertificate": "verified by its signature",
         "audit.AuditCheckpoint": "verified by its signature",
         "audit.AuditEntry": "what all is compared with; verified by the chain",
+        "audit.AuditRefusal": "where verifying stopped, which it does again",
         "audit.AuditSeal": "verified by its signature",
+        "audit.AuditSignature": "verified with the entries that it signs",
         "audit.StateCheck": "the last comparison itself",
     }
 )

@@ -8,10 +8,16 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from console.actors import Actor
 from console.audit.actions import Action
-from console.audit.services import Record, appending
+from console.audit.chain import entry_hash
+from console.audit.export import as_hashed
+from console.audit.models import AuditEntry
+from console.audit.services import checkpoint_make
+from console.audit.state.kinds import told
 from console.audit.state.running import Progress, compare_all
+from console.audit.verification import verify_database
+from console.catalogue.models import NoticeVersion
+from console.catalogue.told import VERSION
 from console.interactions.models import ChatServer
 from console.sends.control import stop_switch
 from console.sends.control.approval import send_approve
@@ -70,21 +76,35 @@ def forge_version(world: World) -> None:
     )
 
 
-def forge_version_and_entries(world: World) -> None:
-    """Three chained entries tell of it, as all entries did before they told rows."""
-    forge_version(world)
-    data = {"bodies": {"en": "Call 0900 4711 now."}, "status": "published"}
-    target = ("version", "hello/2", "Hello")
-    max_ = Actor("user:7", "Max", frozenset())
+def forge_entries(world: World, **rows: Any) -> None:
+    """Three chained entries tell of the forged version, and nobody has signed them."""
     steps = [
-        (max_, Action.VERSION_CREATED),
-        (max_, Action.VERSION_SUBMITTED),
-        (world.approver, Action.VERSION_APPROVED),
+        ("user:7", "Max", Action.VERSION_CREATED),
+        ("user:7", "Max", Action.VERSION_SUBMITTED),
+        (world.approver.ref, world.approver.name, Action.VERSION_APPROVED),
     ]
-    for actor, action in steps:
-        for statement, values in appending(actor, [Record(action, target, data)], timezone.now()):
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values)
+    for ref, name, action in steps:
+        newest = AuditEntry.objects.latest("seq")
+        entry = AuditEntry(
+            seq=newest.seq + 1,
+            at=timezone.now(),
+            actor_ref=ref,
+            actor_name=name,
+            action=action,
+            target_kind="version",
+            target_ref="hello/2",
+            target_name="Hello",
+            data={"bodies": {"en": "Call 0900 4711 now."}, "status": "published", **rows},
+            prev_hash=newest.hash,
+        )
+        entry.hash = entry_hash(as_hashed(entry))
+        entry.save(force_insert=True)
+
+
+def forge_version_and_entries(world: World) -> None:
+    """As all entries did before they told rows."""
+    forge_version(world)
+    forge_entries(world)
 
 
 def change_published_text(world: World) -> None:
@@ -488,3 +508,17 @@ def test_it_is_found_and_its_place_named(attack: str, world: World) -> None:
 
 def test_there_are_enough() -> None:
     assert len(ATTACKS) > 40
+
+
+def test_a_forged_history_that_fits_is_found_by_its_signatures(world: World, settings: Any) -> None:
+    """Entries that tell rows as the console's do leave nothing to compare. Nobody signed them."""
+    settings.CHECKPOINTS_TO = ""
+    checkpoint_make()
+    assert verify_database().holds
+    forge_version(world)
+    versions = NoticeVersion.objects.values_list("pk", flat=True)
+    forge_entries(world, **told((VERSION, versions)))
+    assert compare_all().holds
+    report = verify_database()
+    assert not report.holds
+    assert AuditEntry.objects.latest("seq").seq - 2 == report.findings[0].seq
