@@ -1,7 +1,6 @@
 """The state agrees with the ledger in worlds as sites have them: many sends, packed, erased, with
 archives, imported, restored, and older than the entries that tell whole rows."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -154,7 +153,7 @@ def test_it_goes_on_from_where_it_was(world: World, tiny_parts: None) -> None:
 
 
 @pytest.fixture
-def older_ledger(world: World) -> Iterator[World]:
+def older_ledger(world: World) -> World:
     world.with_older_entries()
     return world
 

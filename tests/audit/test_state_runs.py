@@ -25,6 +25,7 @@ from console.audit.state.running import (
     state_check_go_on,
     state_check_stop,
 )
+from console.database.clock import near_now
 from console.errors import Conflict
 from console.sends.observe.troubles import troubles
 from tests.support.factories import ROOT
@@ -84,7 +85,7 @@ def test_a_run_whose_process_died_goes_on_and_another_leaves_it() -> None:
     place = StateCheck.objects.get().progress
     assert place["turn"] == 3
     assert not state_check_begin()
-    StateCheck.objects.update(seen_at=running.near_now() - 2 * running.SILENT_AFTER)
+    StateCheck.objects.update(seen_at=near_now() - 2 * running.SILENT_AFTER)
     assert state_check_begin()
     assert StateCheck.objects.get().progress == place
     while state_check_go_on():
@@ -178,7 +179,8 @@ def test_the_command_that_begins_says_how_many() -> None:
 
 def compared(client: Client) -> list[str]:
     """The page's parts, as htmx asks for one after the other."""
-    pages, state = [], ""
+    pages: list[str] = []
+    state = ""
     while not pages or state:
         answer = client.post(
             reverse("audit-state"), {"state": state}, headers={"HX-Request": "true"}

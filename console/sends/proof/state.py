@@ -15,7 +15,7 @@ from console.sends.plan.values import digest
 from console.sends.proof.deliveries_compared import compare_deliveries
 from console.sends.proof.ledger import version_digest
 
-SENDS_A_PART, DELIVERIES_A_PART = 200, 20_000
+SENDS_A_PART, DELIVERIES_A_PART = 200, 5000
 ENTRIES_A_PART = 2000
 FIRST_LOOKED_AT = 1000
 LABEL = "send"
