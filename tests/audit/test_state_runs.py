@@ -5,16 +5,19 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
+from console.accounts.services import user_update
 from console.audit import metrics, tasks
 from console.audit.models import AuditEntry, StateCheck
 from console.audit.state import running
@@ -114,6 +117,29 @@ def test_the_task_runs_it_unless_it_is_switched_off(is_on: bool, settings: Any) 
     settings.STATE_CHECK = is_on
     asyncio.run(tasks.compare_state(0))
     assert StateCheck.objects.filter(whole_at__isnull=False).exists() is is_on
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_changes_meanwhile_is_no_difference(supervisor: User) -> None:
+    """Rows and entries are read as they were at one moment."""
+
+    def rename() -> None:
+        try:
+            for number in range(60):
+                user_update(ROOT, supervisor, last_name=f"Storm {number}")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        renaming = pool.submit(rename)
+        runs = 0
+        while not renaming.done() or not runs:
+            found = compare_all()
+            assert [str(each.sentence) for each in found.named] == []
+            runs += 1
+        renaming.result()
+    assert runs > 1
+    assert compare_all().holds
 
 
 # --- By a command --------------------------------------------------------------------------------
