@@ -9,11 +9,11 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 from console.audit.services import checkpoint_make
+from console.audit.state.running import state_check_begin, state_check_go_on
 from console.audit.tlog.making import PIECES_A_RUN, TILES_A_RUN, tree_make
+from console.database.sessions import patient
 
 TREE = "console.audit.tasks.tree"
-from console.audit.state.running import state_check_begin, state_check_go_on
-from console.database.sessions import patient
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -358,11 +358,8 @@ def database_settle(
             actor,
             Action.DATABASE_RESTORED,
             target=("database", backup["made_at"] if backup else now.isoformat(), of),
-            data={
-                **_said_of_it(backup, lost_since, unknown, nothing_sent_since),
-                **({"log": log} if log else {}),
-                **told((SENDING_STOP, 1)),
-            },
+            data=_said_of_it(backup, lost_since, unknown, nothing_sent_since)
+            | ({"log": log} if log else {}),
         )
     aside = rollback.set_aside(now) if lost_since is not None else None
     tree_aside = None if nothing_sent_since else rollback.set_tree_aside(now)
@@ -396,6 +393,7 @@ def _said_of_it(
     said: dict[str, Any] = {
         "unknown": sum(unknown.values()),
         "nothing_sent_since": nothing_sent_since,
+        **told((SENDING_STOP, 1)),
     }
     if backup is not None:
         said["ledger_of_backup"] = backup["ledger"]

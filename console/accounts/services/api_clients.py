@@ -84,15 +84,21 @@ def api_client_create(
     try:
         with transaction.atomic():
             client.save()
-            state = api_client_state(client)
-            data = {name: value for name, value in state.items() if value and name != "name"}
-            data["counts_as"] = client.owner_ref or client.ref
-            data["owner"] = client.owner.username if client.owner else ""
-            data |= told((API_CLIENT, client.pk))
+            data = _said_of_new(client)
             audit.record(actor, Action.API_CLIENT_CREATED, target=_target(client), data=data)
     except IntegrityError as error:
         raise _name_taken(name) from error
     return client, token
+
+
+def _said_of_new(client: ApiClient) -> dict[str, Any]:
+    state = api_client_state(client)
+    return {
+        **{name: value for name, value in state.items() if value and name != "name"},
+        "counts_as": client.owner_ref or client.ref,
+        "owner": client.owner.username if client.owner else "",
+        **told((API_CLIENT, client.pk)),
+    }
 
 
 def api_client_update(
