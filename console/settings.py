@@ -120,6 +120,8 @@ CHECKPOINTS_TO = env.read("CONSOLE_CHECKPOINTS_TO", env.place, "") or (
 LOG_ORIGIN = env.read("CONSOLE_LOG_ORIGIN", env.log_name, "")
 LOG_TO = env.read("CONSOLE_LOG_TO", env.whole_path, "")
 CHECKPOINTS_CA = env.read("CONSOLE_CHECKPOINTS_CA", env.certificates, "")
+# Every night, compare what the database says with what the ledger says.
+STATE_CHECK = env.read("CONSOLE_STATE_CHECK", env.boolean, True)
 FEED_EVENT_LIMIT = env.read(
     "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000
 )

@@ -7,6 +7,7 @@ class AccountsConfig(AppConfig):
     name = "console.accounts"
 
     def ready(self) -> None:
+        from console.accounts import told  # noqa: F401 - declares what the ledger tells
         from console.accounts.granting import how_granted
 
         say_how_granted(how_granted)

@@ -4,7 +4,7 @@ Readers compare actions, and never parse their names. A test checks recorded ent
 table.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -146,6 +146,9 @@ class Action(models.TextChoices):
     AUDIT_EXPORTED = "audit.exported", _("Trail exported")
     AUDIT_ARCHIVED = "audit.archived", _("Trail archived")
     AUDIT_KEY_REVOKED = "audit.key_revoked", _("Key of a process revoked")
+    AUDIT_ROWS_CARRIED = "audit.rows_carried", _("Rows told again, from archived entries")
+    AUDIT_ROWS_BEGUN = "audit.rows_begun", _("Rows told that no entry had told")
+    AUDIT_STATE_STOPPED = "audit.state_stopped", _("Comparison of the state stopped")
     AUDIT_KEY_CHANGED = "audit.key_changed", _("Audit key changed")
     DATABASE_BACKED_UP = "database.backed_up", _("Backup made")
     DATABASE_RESTORED = "database.restored", _("Backup restored")
@@ -329,6 +332,9 @@ EVENTS = {
     Action.AUDIT_EXPORTED: _event("ledger", "action target_kind target_ref format upto export"),
     Action.AUDIT_ARCHIVED: _event("ledger", "file hash sha256"),
     Action.AUDIT_KEY_REVOKED: _event("key", "revocation"),
+    Action.AUDIT_ROWS_CARRIED: _event("ledger"),
+    Action.AUDIT_ROWS_BEGUN: _event("ledger"),
+    Action.AUDIT_STATE_STOPPED: _event("ledger", "compared"),
     Action.AUDIT_KEY_CHANGED: _event("key", "from"),
     Action.DATABASE_BACKED_UP: _event("database", "folder"),
     Action.DATABASE_RESTORED: _event(
@@ -337,3 +343,82 @@ EVENTS = {
 }
 # An import adds these to each of its entries.
 OF_A_FILE = frozenset({"file", "sha256"})
+# Their entries tell what the database has of their things afterwards (console.audit.state.kinds).
+TELL_ROWS = frozenset(
+    {
+        Action.USER_CREATED,
+        Action.USER_CHANGED,
+        Action.USER_DEACTIVATED,
+        Action.USER_REACTIVATED,
+        Action.USER_SECOND_FACTOR_ADDED,
+        Action.USER_SECOND_FACTOR_REMOVED,
+        Action.USER_SECOND_FACTOR_RESET,
+        Action.USER_DIRECTORY_LINKED,
+        Action.USER_DIRECTORY_UNLINKED,
+        Action.USER_ROLES_FOLLOWED,
+        Action.USER_TEAMS_FOLLOWED,
+        Action.USER_NOTIFICATIONS_CHANGED,
+        Action.USER_STAND_IN_NAMED,
+        Action.USER_STAND_IN_ENDED,
+        Action.TEAM_CREATED,
+        Action.TEAM_CHANGED,
+        Action.TEAM_DELETED,
+        Action.API_CLIENT_CREATED,
+        Action.API_CLIENT_CHANGED,
+        Action.API_CLIENT_CONFIRMED,
+        Action.API_CLIENT_DECLINED,
+        Action.API_CLIENT_DEACTIVATED,
+        Action.API_CLIENT_REACTIVATED,
+        Action.API_CLIENT_TOKEN_ROTATED,
+        Action.NOTICE_CREATED,
+        Action.NOTICE_CHANGED,
+        Action.NOTICE_RETIRED,
+        Action.NOTICE_RESTORED,
+        Action.NOTICE_IMPORTED,
+        Action.VERSION_CREATED,
+        Action.VERSION_CHANGED,
+        Action.VERSION_SUBMITTED,
+        Action.VERSION_APPROVED,
+        Action.VERSION_PUBLISHED,
+        Action.VERSION_REJECTED,
+        Action.CATEGORY_CREATED,
+        Action.CATEGORY_CHANGED,
+        Action.CATEGORY_DELETED,
+        Action.PRESET_CREATED,
+        Action.PRESET_CHANGED,
+        Action.PRESET_APPROVED,
+        Action.PRESET_REJECTED,
+        Action.PLAYBOOK_CREATED,
+        Action.PLAYBOOK_CHANGED,
+        Action.PLAYBOOK_SUBMITTED,
+        Action.PLAYBOOK_APPROVED,
+        Action.PLAYBOOK_REJECTED,
+        Action.PLAYBOOK_RETIRED,
+        Action.INCIDENT_STARTED,
+        Action.INCIDENT_STAGE_STARTED,
+        Action.INCIDENT_STAGE_PAUSED,
+        Action.INCIDENT_STAGE_RESUMED,
+        Action.INCIDENT_CONFIRMED,
+        Action.INCIDENT_UNCONFIRMED,
+        Action.INCIDENT_OVERDUE,
+        Action.INCIDENT_CLOSED,
+        Action.CHAT_SERVER_CREATED,
+        Action.CHAT_SERVER_CHANGED,
+        Action.CHAT_SERVER_HELD,
+        Action.CHAT_SERVER_RELEASED,
+        Action.CHAT_SERVER_RENAMED,
+        Action.CHAT_SERVER_REMOVED,
+        Action.SENDING_STOPPED,
+        Action.SENDING_RESTARTED,
+        Action.WEBHOOK_CREATED,
+        Action.WEBHOOK_CHANGED,
+        Action.WEBHOOK_DELETED,
+        Action.WEBHOOK_SECRET_ROTATED,
+        Action.AUDIT_ROWS_CARRIED,
+        Action.AUDIT_ROWS_BEGUN,
+        Action.DATABASE_RESTORED,
+    }
+)
+EVENTS |= {
+    action: replace(EVENTS[action], data=EVENTS[action].data | {"rows"}) for action in TELL_ROWS
+}

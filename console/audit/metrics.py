@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from console.audit.checkpoints import trusted_keys
-from console.audit.models import AuditCheckpoint, AuditEntry, AuditRefusal
+from console.audit.models import AuditCheckpoint, AuditEntry, AuditRefusal, StateCheck
 from console.audit.outside import kept_to
 from console.audit.tlog.notes import BadNote
 from console.audit.tlog.outside import folder
@@ -35,6 +35,8 @@ class LedgerMetrics(Collector):
             "1 while no checkpoint is made, since what stands in the ledger does not hold.",
             AuditRefusal.objects.exists(),
         )
+        if settings.STATE_CHECK:
+            yield from _state_compared()
         if settings.CHECKPOINTS_TO:
             yield _gauge(
                 "console_ledger_not_kept_outside_seconds",
@@ -60,6 +62,28 @@ class LedgerMetrics(Collector):
             "1 while the tree does not grow because it would contradict what was signed; else 0.",
             tree_refusal() is not None,
         )
+
+
+def _state_compared() -> Iterator[Metric]:
+    differences, seconds = state_compared()
+    yield _gauge(
+        "console_state_differences",
+        "What the last whole comparison of the state with the ledger found to differ.",
+        differences,
+    )
+    yield _gauge(
+        "console_state_compared_seconds",
+        "Seconds since the state was last compared as a whole with the ledger.",
+        seconds,
+    )
+
+
+def state_compared() -> tuple[int, float]:
+    """Return how many differences the last whole nightly comparison found, and how many seconds ago
+    it was. If there was none, that is since the oldest entry."""
+    found = StateCheck.objects.values_list("differences", "whole_at").first()
+    differences, whole_at = found or (0, None)
+    return differences, _waits_since(whole_at or _first_after(0))
 
 
 def _first_after(seq: int) -> datetime | None:

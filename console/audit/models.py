@@ -291,3 +291,26 @@ class AuditReceipt(models.Model):
         """The signed content, with its signature."""
         names = ("place", "seq", "hash", "at", "key_id", "signature")
         return {name: getattr(self, name) for name in names}
+
+
+class StateCheck(models.Model):
+    """The nightly comparison of state with history: one row. `progress` is how far the present run
+    is, `result` what the last whole one found (console.audit.state.running)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    begun_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    stopped_by_name = models.CharField(max_length=200, blank=True)
+    progress = models.JSONField(default=dict)
+    whole_at = models.DateTimeField(null=True, blank=True)
+    differences = models.PositiveBigIntegerField(default=0)
+    result = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(id=1), name="one_state_check"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.differences} differences"

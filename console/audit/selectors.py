@@ -8,7 +8,13 @@ from msgspec import Struct
 from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.audit.metrics import tree_refusal
-from console.audit.models import AuditCheckpoint, AuditEntry, AuditSeal, AuditTreeHead
+from console.audit.models import (
+    AuditCheckpoint,
+    AuditEntry,
+    AuditSeal,
+    AuditTreeHead,
+    StateCheck,
+)
 from console.audit.outside import kept_to
 from console.audit.search import Ranges, pairs_with
 from console.audit.tlog.outside import folder
@@ -98,3 +104,10 @@ def audit_kept_to(actor: Actor) -> int:
     """Return up to which entry checkpoints stand outside, for those who may read the ledger."""
     actor.require(Permission.VIEW_AUDIT)
     return kept_to()
+
+
+def nightly_state_check(actor: Actor) -> StateCheck | None:
+    """Return how far the nightly comparison of the state with the ledger is, and what the last
+    whole one found; None before the first."""
+    actor.require(Permission.VIEW_AUDIT)
+    return StateCheck.objects.first()

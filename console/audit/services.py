@@ -35,6 +35,7 @@ from console.audit.signing import (
     process_signer,
     require_signer,
 )
+from console.audit.state.carrying import rows_told_to
 from console.audit.tlog.tree import newest_head
 from console.audit.verification import checked_since
 from console.audit.verify import Finding, Head, must_be_signed, verify_export
@@ -435,10 +436,15 @@ def _seal(actor: Actor, path: Path, first: int, last: int) -> AuditSeal:
         "at": canonical_time(near_now()),
     }
     seal = AuditSeal.objects.create(**signed("seal", said))
+    carried = rows_told_to(last)
     entries.delete()
     AuditSignature.objects.filter(last__lte=last).delete()
     data = {"file": path.name, "sha256": sha256, "hash": seal.hash}
     target = ("ledger", last, f"entries {first} to {last}")
     record(actor, Action.AUDIT_ARCHIVED, target=target, data=data)
+    record_many(
+        CONSOLE,
+        [Record(Action.AUDIT_ROWS_CARRIED, target, {"rows": rows}) for rows in carried],
+    )
     entries_write()  # a refusal must come before the commit, of which none may be known
     return seal

@@ -1,12 +1,17 @@
 """Periodic jobs of the ledger."""
 
+from collections.abc import Callable
+
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 from console.audit.services import checkpoint_make
+from console.audit.state.running import state_check_begin, state_check_go_on
 from console.audit.tlog.making import PIECES_A_RUN, TILES_A_RUN, tree_make
+from console.database.sessions import patient
 
 TREE = "console.audit.tasks.tree"
 
@@ -37,3 +42,17 @@ def _tree_later() -> None:
             app.configure_task(TREE, queueing_lock="tree").defer()
     except AlreadyEnqueued:
         return
+
+
+@app.periodic(cron="7 4 * * *")
+@app.task(name="console.audit.tasks.compare_state", queueing_lock="compare_state")
+async def compare_state(timestamp: int) -> None:
+    """Every night, compare the state with the ledger, part by part."""
+    if settings.STATE_CHECK and await sync_to_async(_patiently)(state_check_begin):
+        while await sync_to_async(_patiently)(state_check_go_on):
+            pass
+
+
+def _patiently(work: Callable[[], bool]) -> bool:
+    with patient():
+        return work()

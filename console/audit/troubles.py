@@ -7,6 +7,7 @@ from django.conf import settings
 from console.audit.metrics import (
     ledger_not_outside_seconds,
     ledger_unsigned_seconds,
+    state_compared,
     tree_not_published_seconds,
     tree_refusal,
     tree_unsigned_seconds,
@@ -18,6 +19,8 @@ from console.text.sentences import Sentence
 UNSIGNED_SECONDS = 900.0
 # Twice that, since it follows on a checkpoint.
 NOT_OUTSIDE_SECONDS = 1800.0
+# Three nights.
+COMPARED_SECONDS = 259_200.0
 
 
 def ledger_troubles() -> Iterator[Sentence]:
@@ -58,6 +61,27 @@ def ledger_troubles() -> Iterator[Sentence]:
             "tree_not_published",
             "The tree of the ledger has not been published for {seconds:.0f} s. The worker's log "
             "says why.",
+            seconds=seconds,
+        )
+
+
+def state_troubles() -> Iterator[Sentence]:
+    """Yield what the nightly comparison of the state with the ledger found, or that there is
+    none."""
+    if not settings.STATE_CHECK:
+        return
+    number, seconds = state_compared()
+    if number:
+        yield Sentence(
+            "state_differs",
+            "The database differs from the ledger in {number} places: the page Proof of the trail "
+            "names them.",
+            number=number,
+        )
+    if seconds > COMPARED_SECONDS:
+        yield Sentence(
+            "state_not_compared",
+            "The database has not been compared with the ledger for {seconds:.0f} s.",
             seconds=seconds,
         )
 

@@ -25,6 +25,7 @@ from console.audit import checkpoints, rollback
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.signing import forget_signer
+from console.audit.state.kinds import told
 from console.audit.tlog.growing import log_begin_anew
 from console.audit.tlog.tree import current_log
 from console.backups.manifest import CHECKPOINTS, DUMP, MANIFEST, facts_with, write_manifest
@@ -38,6 +39,7 @@ from console.sends.control.restored import (
     sends_end_after_restore,
     stop_after_restore,
 )
+from console.sends.told import SENDING_STOP
 from console.site.fsync import to_disk
 from console.webhooks.services import webhooks_stop_after_restore
 
@@ -391,6 +393,7 @@ def _said_of_it(
     said: dict[str, Any] = {
         "unknown": sum(unknown.values()),
         "nothing_sent_since": nothing_sent_since,
+        **told((SENDING_STOP, 1)),
     }
     if backup is not None:
         said["ledger_of_backup"] = backup["ledger"]

@@ -31,6 +31,8 @@ urlpatterns = [
     path("audit/list/", trail.audit_list_export, name="audit-list-export"),
     path("audit/proof/", trail.audit_proof, name="audit-proof"),
     path("audit/proof/verify/", trail.audit_verify, name="audit-verify"),
+    path("audit/proof/state/", trail.audit_state, name="audit-state"),
+    path("audit/proof/state/stop/", trail.audit_state_stop, name="audit-state-stop"),
     path("audit/proof/export/", trail.audit_export, name="audit-export"),
     path("sends/new/", board.board_send, name="send-create"),
     path("", include("console.accounts.urls")),

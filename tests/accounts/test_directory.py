@@ -16,6 +16,7 @@ from console.accounts.signing_in.directory_settings import read_directory_settin
 from console.audit.models import AuditEntry
 from console.site import environment
 from tests.accounts.visiting import Visitor, come_in
+from tests.support.entries import without_rows
 from tests.support.factories import ROOT
 from tests.support.lying_proxy import LyingProxy
 
@@ -65,7 +66,7 @@ def test_roles_follow_the_groups_at_each_sign_in(directory: LyingProxy) -> None:
 
     assert User.objects.get(username="ann").roles == ["approver"]
     entry = AuditEntry.objects.get(action="user.roles_followed")
-    assert entry.data == {"from": ["supervisor"], "to": ["approver"]}
+    assert without_rows(entry) == {"from": ["supervisor"], "to": ["approver"]}
 
 
 @pytest.mark.parametrize("groups", [[], ["everybody"], None, "everybody"])
@@ -223,7 +224,7 @@ def test_groups_give_teams_and_leave_those_alone_that_no_group_gives(
     come_in(directory, groups=["cc-supervisors", "g-sales"])
     assert teams() == ["Night", "Sales"]
     entry = AuditEntry.objects.get(action="user.teams_followed")
-    assert entry.data == {"from": ["Billing", "Night", "Sales"], "to": ["Night", "Sales"]}
+    assert without_rows(entry) == {"from": ["Billing", "Night", "Sales"], "to": ["Night", "Sales"]}
 
     come_in(directory, groups=["g-sales"])
     assert teams() == ["Night"], "without a role nobody stays in a team by a group"

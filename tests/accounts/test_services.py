@@ -21,6 +21,7 @@ from console.accounts.services import (
 from console.actors import system_actor
 from console.audit.models import AuditEntry
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused
+from tests.support.entries import without_rows
 from tests.support.factories import PASSWORD
 
 ROOT = system_actor("tests")
@@ -96,7 +97,7 @@ def test_a_clients_creation_is_recorded() -> None:
     entry = newest_entry()
     assert (entry.action, entry.target_kind) == ("api_client.created", "api_client")
     assert (entry.target_ref, entry.target_name) == (str(client.pk), "Workflow")
-    assert entry.data == {"scopes": ["send"], "counts_as": client.ref, "owner": ""}
+    assert without_rows(entry) == {"scopes": ["send"], "counts_as": client.ref, "owner": ""}
 
 
 def test_a_client_is_seen_at_most_once_a_minute(django_assert_num_queries: Any) -> None:
@@ -140,7 +141,7 @@ def test_a_person_is_created_with_roles_and_teams(team: Team) -> None:
     assert not user.is_superuser
     entry = newest_entry()
     assert (entry.action, entry.target_name) == ("user.created", "sue")
-    assert entry.data == {"roles": ["supervisor"], "teams": ["Sales"]}
+    assert without_rows(entry) == {"roles": ["supervisor"], "teams": ["Sales"]}
     assert PASSWORD not in str(AuditEntry.objects.values_list())
 
 

@@ -110,11 +110,13 @@ OF_ACCOUNTS = {
     "selectors",
     "services",
     "signing_in",
+    "told",
 }
 OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "following", "metrics"),
     "models",
-    *("rollback", "selectors", "sentences", "services", "signing", "tlog", "troubles"),
+    *("rollback", "selectors", "sentences", "services", "signing", "state", "tlog"),
+    "troubles",
     *("verification", "verify"),
 }
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 from console.accounts import services as accounts
 from console.accounts.services import directory, security_events
 from console.audit.actions import Action
+from console.audit.state.running import rows_begin, state_check_begin, state_check_stop
 from console.backups import services as backups
 from console.catalogue.content.categories import category_create, category_delete, category_update
 from console.catalogue.content.notices import (
@@ -196,6 +197,10 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "audit.audit_export": lambda w: w.exporting(),
     "audit.process_key_revoke": lambda w: w.revoking(),
     "audit.checkpoint_make": lambda w: w.another_key(),
+    "audit.rows_begin": lambda w: after(w.with_older_entries(), partial(rows_begin, w.root)),
+    "audit.state_check_stop": lambda w: after(
+        state_check_begin(), partial(state_check_stop, w.root)
+    ),
     "backups.backup_make": lambda w: partial(backups.backup_make, w.root, w.folder),
     "backups.database_settle": lambda w: after(w.send(), partial(backups.database_settle, w.root)),
     "catalogue.catalogue_export": lambda w: partial(
@@ -465,6 +470,8 @@ UNRECORDED = {
     "audit.log_begin_anew": "database_settle records the new name",
     "audit.receipt_write": "says what stands outside already",
     "audit.tree_grow": "takes the ledger's entries; an entry for each would never end",
+    "audit.state_check_begin": "says how far a run is, which reads",
+    "audit.state_check_go_on": "the same",
     "sends.retention_begin": "says how far the run is; what is erased is recorded with it",
     "sends.retention_go_on": "calls texts_expire, which records what it erases",
     "sends.sends_watch": "records each pause that it makes: tests/sends/test_caution.py",

@@ -12,18 +12,21 @@ from uuid import uuid4
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import encrypt
-from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.utils import timezone
 
 from console.accounts import services as accounts
 from console.accounts.models import ApiClient, Team, User
 from console.accounts.roles import Role
+from console.accounts.services.directory import directory_link
+from console.accounts.services.security_events import second_factor_changed
 from console.accounts.states import api_client_state
 from console.actors import Actor
 from console.audit import services as audit
+from console.audit.actions import Action
 from console.audit.checkpoints import new_key, own_public_key
 from console.audit.models import AuditSignature
 from console.audit.signing import forget_signer
@@ -39,7 +42,7 @@ from console.exports.services import export_order
 from console.incidents.models import Incident, Playbook, PlaybookVersion
 from console.incidents.playbook_content import PlaybookContent
 from console.incidents.services import playbooks
-from console.incidents.services.incidents import incident_start
+from console.incidents.services.incidents import incident_start, stage_pause
 from console.incidents.services.playbooks import playbook_create
 from console.interactions import services as interactions
 from console.interactions.audience.audience import Audience
@@ -51,24 +54,32 @@ from console.notifications.services import stand_in_name
 from console.notifications.settings import MailServer
 from console.sends.asking.saved_searches import saved_search_create
 from console.sends.control import retention, stop_switch
+from console.sends.control.pausing import send_cancel
 from console.sends.engine import record
 from console.sends.engine.claim import Step
-from console.sends.engine.outcomes import Ending
+from console.sends.engine.outcomes import (
+    Ending,
+    Postponement,
+    ended_records,
+    locked_rows,
+    write_endings,
+    write_postponements,
+)
 from console.sends.evidence.transcripts import feed_take, transcript_lines_note
 from console.sends.models import (
     Delivery,
     DeliveryStatus,
-    Outbox,
     SavedSearch,
     Send,
-    SendStatus,
 )
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.sends.proof.issue import send_prove
+from console.sends.proof.ledger import write_records
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test
 from tests.support.factories import make_user
+from tests.support.tampering import run, triggers_off
 from tests.support.working import changing_what_has_ended, leased_step
 
 Call = Callable[[], object]
@@ -103,6 +114,7 @@ class World:
     def with_second_factor(self) -> User:
         self.session()
         Authenticator.objects.create(user=self.person, type="totp", data={"secret": "x"})
+        second_factor_changed(self.person, Action.USER_SECOND_FACTOR_ADDED, "totp")
         return self.person
 
     def with_a_given_password(self) -> User:
@@ -113,10 +125,11 @@ class World:
     def with_kept_secret(self) -> Actor:
         data = {"secret": encrypt("what the app shares with us")}
         Authenticator.objects.create(user=self.person, type="totp", data=data)
+        second_factor_changed(self.person, Action.USER_SECOND_FACTOR_ADDED, "totp")
         return self.root
 
     def linked(self) -> User:
-        SocialAccount.objects.create(user=self.person, provider="directory", uid="4711")
+        directory_link(self.person.to_actor(), self.person, subject="4711", name="Sue")
         return self.person
 
     def client(self, *, is_active: bool = True) -> ApiClient:
@@ -140,7 +153,7 @@ class World:
         """An administrator with a mail address, where a mail server is set."""
         self.settings.MAIL_SERVER = MailServer("127.0.0.1", 25)
         person = make_user("post", Role.ADMINISTRATOR)
-        User.objects.filter(pk=person.pk).update(email="post@example.com")
+        accounts.user_update(self.root, person, email="post@example.com")
         return person.to_actor()
 
     def team(self) -> Team:
@@ -178,9 +191,11 @@ class World:
     def ended(self, status: str, **arguments: Any) -> Send:
         """A send whose one delivery has ended, and which is itself still under way."""
         send = self.send(**arguments)
-        now = timezone.now()
-        Delivery.objects.filter(send=send).update(status=status, finished_at=now)
-        Outbox.objects.filter(send=send).delete()
+        with transaction.atomic():
+            (row,) = locked_rows(Delivery.objects.filter(send=send))
+            ending = Ending(row, DeliveryStatus(status))
+            written = write_endings([ending], from_status=DeliveryStatus.PENDING)
+            write_records(record.WORKER, ended_records(written))
         return send
 
     def over(self, status: str) -> Send:
@@ -211,8 +226,9 @@ class World:
         return partial(transcript_lines_note, self.root, [line])
 
     def cancelled_with_one_waiting(self) -> None:
-        send, now = self.send(), timezone.now()
-        Send.objects.filter(pk=send.pk).update(status=SendStatus.CANCELLED, finished_at=now)
+        (claimed,) = self.claimed().claimed
+        send_cancel(self.sender, Send.objects.get(pk=claimed.send_id))
+        write_postponements([Postponement(claimed, None, "")])
 
     def claimed(self) -> Step:
         """One delivery on the wire."""
@@ -244,6 +260,12 @@ class World:
         key = AuditSignature.objects.latest("last").signer
         forget_signer()
         return partial(audit.process_key_revoke, self.root, key=key)
+
+    def with_older_entries(self) -> None:
+        """Things of which entries tell as they did before they told rows."""
+        self.make_notice()
+        with triggers_off():
+            run("UPDATE audit_auditentry SET data = data - 'rows'")
 
     def exporting(self) -> Call:
         self.new_audit_key()
@@ -335,13 +357,13 @@ class World:
     def playbook(self) -> Playbook:
         return playbooks.version_approve(self.approver, self.playbook_submitted()).playbook
 
-    def incident(self, **of_stage: Any) -> Incident:
+    def incident(self, *, is_overdue: bool = False, is_paused: bool = False) -> Incident:
         """One that runs, with its first stage so."""
         incident = incident_start(self.sender, self.playbook(), why="It is down.")
-        if of_stage.pop("is_overdue", False):
-            of_stage["due_at"] = timezone.now() - timedelta(minutes=1)
-        if of_stage:
-            incident.stages.update(**of_stage)
+        if is_overdue:
+            incident.stages.update(due_at=timezone.now() - timedelta(minutes=1))
+        if is_paused:
+            stage_pause(self.sender, incident)
         return incident
 
     def emergency(self) -> Incident:

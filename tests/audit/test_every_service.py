@@ -3,10 +3,8 @@
 The ledger is really broken here, by a trigger of PostgreSQL's, and every table is looked at.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -14,37 +12,11 @@ from django.db import DatabaseError, connection, transaction
 from console.accounts.models import User
 from console.audit.actions import EVENTS, OF_A_FILE, Action
 from console.audit.models import AuditEntry
-from console.catalogue.models import NoticeVersion
-from console.interactions.models import ChatServer, Interaction
 from tests.architecture.services_found import services
 from tests.audit.every_service import CALLS, PARTS, UNRECORDED
 from tests.audit.small_world import Call, World
 from tests.support.broken_ledger import break_ledger
 from tests.support.every_table import everything
-from tests.support.factories import ROOT
-
-
-@pytest.fixture
-def world(
-    supervisor: User,
-    approver: User,
-    chat_server: ChatServer,
-    make_interaction: Callable[..., Interaction],
-    make_notice: Callable[..., NoticeVersion],
-    settings: Any,
-    tmp_path: Path,
-) -> World:
-    return World(
-        root=ROOT,
-        person=supervisor,
-        sender=supervisor.to_actor(),
-        approver=approver.to_actor(),
-        server=chat_server,
-        settings=settings,
-        folder=tmp_path,
-        make_interaction=make_interaction,
-        make_notice=make_notice,
-    )
 
 
 def test_no_service_is_forgotten() -> None:

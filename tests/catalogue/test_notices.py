@@ -22,6 +22,7 @@ from console.catalogue.models import (
 )
 from console.catalogue.review.presets import preset_create, preset_update
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
+from tests.support.entries import without_rows
 from tests.support.preset_proposals import approve_seen
 
 ROOT = system_actor("tests")
@@ -113,7 +114,7 @@ def test_title_category_and_team_change_and_the_rest_stays(team: Team) -> None:
     notice.refresh_from_db()
     assert (notice.title, notice.category, notice.team) == ("Late", None, team)
     assert (notice.key, notice.kind) == ("delay", "message")
-    assert newest_entry().data == {"title": " Late ", "category": "", "team": "Sales"}
+    assert without_rows(newest_entry()) == {"title": " Late ", "category": "", "team": "Sales"}
 
 
 def test_what_is_not_changed_stays_as_somebody_else_has_set_it(team: Team) -> None:
@@ -125,7 +126,7 @@ def test_what_is_not_changed_stays_as_somebody_else_has_set_it(team: Team) -> No
 
     for notice in (changed, CannedNotice.objects.get()):
         assert (notice.team, notice.title, notice.tags) == (team, "New", ["late"])
-    assert newest_entry().data == {"tags": ["late"]}
+    assert without_rows(newest_entry()) == {"tags": ["late"]}
 
 
 def test_a_place_has_to_fit_the_team_that_it_has_by_now(team: Team) -> None:
@@ -297,7 +298,7 @@ def test_a_preset_is_made_and_changed(editor: User) -> None:
     approve_seen(REVIEWER, preset)
     preset.refresh_from_db()
     assert (preset.nickname, preset.roles) == ("", ["supervisor"])
-    assert newest_entry().data == {
+    assert without_rows(newest_entry()) == {
         "name": "Team leads",
         "visibility": "INT",
         "nickname": "",

@@ -18,6 +18,7 @@ from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus,
 from console.catalogue.transfer.catalogue_export_record import catalogue_export
 from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
 from console.errors import ConsoleError, PermissionRefused
+from tests.support.entries import without_rows
 from tests.support.every_table import everything
 from tests.support.preset_proposals import approve_seen
 
@@ -419,6 +420,7 @@ def test_the_ledger_says_the_same_of_a_version_from_a_file_and_from_a_page(edito
 
     of_file, of_page = AuditEntry.objects.filter(action="version.created").order_by("seq")
     source = {"file", "sha256"}
-    assert of_page.data == {name: it for name, it in of_file.data.items() if name not in source}
+    of_both = {name: it for name, it in without_rows(of_file).items() if name not in source}
+    assert without_rows(of_page) == of_both
     assert of_page.data["fields"][0]["name"] == "day"
     assert (of_page.data["status"], of_page.data["reject_reason"]) == ("draft", "")

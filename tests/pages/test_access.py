@@ -232,6 +232,8 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "audit-list-export": ("post", {}, {"auditor"}),
     "audit-proof": ("get", {}, {"auditor"}),
     "audit-verify": ("post", {}, {"auditor"}),
+    "audit-state": ("post", {}, {"auditor"}),
+    "audit-state-stop": ("post", {}, {"auditor"}),
     "audit-export": ("post", {}, {"auditor"}),
 }
 # Open without a sign-in, and tested elsewhere: signing in itself, health, the API (by token),

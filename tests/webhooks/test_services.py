@@ -25,6 +25,7 @@ from console.webhooks.services import (
 )
 from console.webhooks.services.webhooks import MOST
 from console.webhooks.states import secret_seen
+from tests.support.entries import without_rows
 from tests.support.factories import PUBLIC, ROOT, make_public_webhook
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +79,7 @@ def test_the_trail_has_all_but_secrets_and_paths() -> None:
     webhook_update(ROOT, webhook, url=f"{url}&more=1", enabled=False)
     changed = last_entry()
     assert changed.action == "webhook.changed"
-    assert set(changed.data) == {"url", "enabled"}
+    assert set(without_rows(changed)) == {"url", "enabled"}
     assert changed.data["enabled"] == {"from": True, "to": False}
     assert changed.data["url"]["from"] != changed.data["url"]["to"]
 
@@ -91,7 +92,7 @@ def test_the_trail_has_all_but_secrets_and_paths() -> None:
     message_redeliver(ROOT, message)
     assert last_entry().action == "webhook.redelivered"
     webhook_delete(ROOT, webhook)
-    assert (last_entry().action, last_entry().data) == ("webhook.deleted", {"waiting": 1})
+    assert (last_entry().action, without_rows(last_entry())) == ("webhook.deleted", {"waiting": 1})
 
     ledger = json.dumps(list(AuditEntry.objects.values_list("data", flat=True)))
     for secret in (first, second, "hidden"):
@@ -114,7 +115,7 @@ def test_an_address_that_may_not_be_called_any_more_can_still_be_switched_off(
     )
     settings.WEBHOOK_HTTP = False
     assert not webhook_update(ROOT, webhook, enabled=False).enabled
-    assert last_entry().data == {"enabled": {"from": True, "to": False}}
+    assert without_rows(last_entry()) == {"enabled": {"from": True, "to": False}}
     with pytest.raises(InvalidInput):
         webhook_update(ROOT, webhook, url="http://1.1.1.1/other")
 

@@ -18,9 +18,11 @@ from console.accounts.services.client_limits import (
     require_right,
 )
 from console.accounts.states import api_client_state
+from console.accounts.told import API_CLIENT
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.database.clock import near_now
 from console.editing.revision import changes, require_unchanged
 from console.editing.rotation import OVERLAPS
@@ -82,14 +84,21 @@ def api_client_create(
     try:
         with transaction.atomic():
             client.save()
-            state = api_client_state(client)
-            data = {name: value for name, value in state.items() if value and name != "name"}
-            data["counts_as"] = client.owner_ref or client.ref
-            data["owner"] = client.owner.username if client.owner else ""
+            data = _said_of_new(client)
             audit.record(actor, Action.API_CLIENT_CREATED, target=_target(client), data=data)
     except IntegrityError as error:
         raise _name_taken(name) from error
     return client, token
+
+
+def _said_of_new(client: ApiClient) -> dict[str, Any]:
+    state = api_client_state(client)
+    return {
+        **{name: value for name, value in state.items() if value and name != "name"},
+        "counts_as": client.owner_ref or client.ref,
+        "owner": client.owner.username if client.owner else "",
+        **told((API_CLIENT, client.pk)),
+    }
 
 
 def api_client_update(
@@ -111,10 +120,11 @@ def api_client_update(
             before = api_client_state(locked)
             require_unchanged(before, expected, str(client))
             _set(actor, locked, {**_given(locked), **values})
-            locked.save(update_fields=(*EDITABLE, *GRANTS))
             changed = changes(before, api_client_state(locked))
             if changed:
-                audit.record(actor, Action.API_CLIENT_CHANGED, target=_target(locked), data=changed)
+                locked.save(update_fields=(*EDITABLE, *GRANTS))
+                data = {**changed, **told((API_CLIENT, locked.pk))}
+                audit.record(actor, Action.API_CLIENT_CHANGED, target=_target(locked), data=data)
     except IntegrityError as error:
         raise _name_taken(str(values["name"])) from error
     return locked
@@ -154,7 +164,7 @@ def api_client_token_rotate(
         locked.previous_token_hash, locked.previous_token_until = locked.token_hash, until
         locked.token_hash = token_digest(token)
         locked.save(update_fields=["token_hash", "previous_token_hash", "previous_token_until"])
-        data = {"old_token_until": moment_text(until)}
+        data = {"old_token_until": moment_text(until), **told((API_CLIENT, locked.pk))}
         audit.record(actor, Action.API_CLIENT_TOKEN_ROTATED, target=_target(locked), data=data)
     return locked, token
 
@@ -187,7 +197,8 @@ def _switch(actor: Actor, client: ApiClient, *, is_active: bool) -> ApiClient:
         locked.is_active = is_active
         locked.save(update_fields=["is_active"])
         action = Action.API_CLIENT_REACTIVATED if is_active else Action.API_CLIENT_DEACTIVATED
-        audit.record(actor, action, target=_target(locked))
+        data = told((API_CLIENT, locked.pk))
+        audit.record(actor, action, target=_target(locked), data=data)
     return locked
 
 

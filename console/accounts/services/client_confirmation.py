@@ -7,9 +7,11 @@ from django.db import transaction
 from console.accounts.models import CONFIRMED_SCOPES, ApiClient, Scope
 from console.accounts.own_work import is_own
 from console.accounts.states import api_client_state
+from console.accounts.told import API_CLIENT
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.database.clock import near_now
 from console.editing.revision import require_unchanged
 from console.errors import Conflict, PermissionRefused
@@ -67,6 +69,7 @@ def api_client_confirm(actor: Actor, client: ApiClient, *, expected: str) -> Api
             "allowed_notices": locked.allowed_notices,
             "proposed_by": proposed_by,
         }
+        data |= told((API_CLIENT, locked.pk))
         audit.record(actor, Action.API_CLIENT_CONFIRMED, target=_target(locked), data=data)
     return locked
 
@@ -79,6 +82,7 @@ def api_client_decline(actor: Actor, client: ApiClient, *, expected: str) -> Api
         data = {"awaited": api_client_state(locked)["awaits"]}
         locked.pending_scopes, locked.pending_notices = [], None
         locked.save(update_fields=["pending_scopes", "pending_notices"])
+        data |= told((API_CLIENT, locked.pk))
         audit.record(actor, Action.API_CLIENT_DECLINED, target=_target(locked), data=data)
     return locked
 

@@ -9,9 +9,11 @@ from django.db import IntegrityError, transaction
 from console.accounts.models import Team, User
 from console.accounts.services.names import require_own_looks, require_persons_names
 from console.accounts.services.sessions import sessions_end, sessions_forget, streams_end
+from console.accounts.told import USER
 from console.actors import Actor, system_actor
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.errors import Conflict
 from console.text.visible import is_blank, one_line
 
@@ -59,6 +61,7 @@ def user_from_directory(
                     "roles": list(roles),
                     "teams": sorted(team.name for team in found),
                     "sub": subject,
+                    **told((USER, user.pk)),
                 },
             )
     except IntegrityError as error:
@@ -114,7 +117,7 @@ def directory_link(actor: Actor, user: User, *, subject: str, name: str) -> None
             SocialAccount.objects.create(
                 user=locked, provider=PROVIDER, uid=subject, extra_data=kept
             )
-            data = {"sub": subject, **kept}
+            data = {"sub": subject, **kept, **told((USER, locked.pk))}
             audit.record(actor, Action.USER_DIRECTORY_LINKED, target=_target(locked), data=data)
     except IntegrityError as error:
         raise Conflict(
@@ -141,10 +144,11 @@ def directory_unlink(actor: Actor, user: User, *, session_key: str | None) -> No
                 "The directory made your account, and you have no password here: without the "
                 "directory you could not sign in any more.",
             )
-        data = {"sub": linked.uid}
+        uid = linked.uid
         linked.delete()
         others = UserSession.objects.filter(user=locked).exclude(session_key=session_key)
         sessions_forget(locked, list(others.values_list("session_key", flat=True)))
+        data = {"sub": uid, **told((USER, locked.pk))}
         audit.record(actor, Action.USER_DIRECTORY_UNLINKED, target=_target(locked), data=data)
 
 
@@ -160,13 +164,13 @@ def _follow(
     if before != sorted(roles):
         user.roles = sorted(roles)
         user.save(update_fields=["roles"])
-        data = {"from": before, "to": user.roles}
+        data = {"from": before, "to": user.roles, **told((USER, user.pk))}
         audit.record(DIRECTORY, Action.USER_ROLES_FOLLOWED, target=_target(user), data=data)
     has = set(user.teams.all())
     gets = {team for team in has if team.name not in ruled} | set(_teams(teams))
     if has != gets:
         user.teams.set(gets)
-        data = {"from": _names(has), "to": _names(gets)}
+        data = {"from": _names(has), "to": _names(gets), **told((USER, user.pk))}
         audit.record(DIRECTORY, Action.USER_TEAMS_FOLLOWED, target=_target(user), data=data)
     if before != sorted(roles) or has != gets:
         streams_end([user])

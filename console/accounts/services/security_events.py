@@ -15,9 +15,11 @@ from django.db import transaction
 from console.accounts.models import User
 from console.accounts.services.sessions import sessions_end, sessions_forget
 from console.accounts.signing_in import login_throttle
+from console.accounts.told import USER
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.errors import Conflict
 
 DOOR = system_actor("sign-in")
@@ -103,7 +105,7 @@ def second_factor_changed(user: User, action: Action, kind: str) -> None:
 
     `kind` is "totp", "webauthn" or "recovery_codes".
     """
-    _of_oneself(user, action, {"kind": kind})
+    _of_oneself(user, action, {"kind": kind, **told((USER, user.pk))})
 
 
 def password_changed(user: User) -> None:
@@ -148,7 +150,10 @@ def user_second_factor_reset(actor: Actor, user: User) -> None:
             raise Conflict("no_second_factor", "{user} has no second factor.", user=user.username)
         sessions_end(user)
         audit.record(
-            actor, Action.USER_SECOND_FACTOR_RESET, target=("user", user.pk, user.username)
+            actor,
+            Action.USER_SECOND_FACTOR_RESET,
+            target=("user", user.pk, user.username),
+            data=told((USER, user.pk)),
         )
 
 

@@ -9,10 +9,12 @@ from django.db.models import QuerySet
 from console.accounts.models import Team, User
 from console.accounts.services.sessions import streams_end
 from console.accounts.states import team_state
+from console.accounts.told import TEAM, USER
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.services import Record
+from console.audit.state.kinds import told
 from console.editing.revision import changes, require_unchanged
 from console.errors import Conflict, InvalidInput, NotFound
 from console.text.inputs import read_name, require_none_blank
@@ -56,7 +58,8 @@ def team_create(
             records = _set_members(team, members, team.name)
             _tell(wanted)
             audit.record_many(actor, records)
-            audit.record(actor, Action.TEAM_CREATED, target=_target(team), data={"queues": wanted})
+            data = {"queues": wanted, **told((TEAM, team.pk))}
+            audit.record(actor, Action.TEAM_CREATED, target=_target(team), data=data)
     except IntegrityError as error:
         raise _name_taken(name) from error
     return team
@@ -95,7 +98,8 @@ def team_update(
             audit.record_many(actor, records)
             changed = changes(before, team_state(team))
             if changed:
-                audit.record(actor, Action.TEAM_CHANGED, target=_target(team), data=changed)
+                data = {**changed, **told((TEAM, team.pk))}
+                audit.record(actor, Action.TEAM_CHANGED, target=_target(team), data=data)
     except IntegrityError as error:
         raise _name_taken(name) from error
     return team
@@ -121,9 +125,9 @@ def team_delete(actor: Actor, team: Team) -> None:
                 team=team,
                 left=_listed(left),
             )
-        target = _target(team)
+        target, pk = _target(team), team.pk
         team.delete()
-        audit.record(actor, Action.TEAM_DELETED, target=target)
+        audit.record(actor, Action.TEAM_DELETED, target=target, data=told((TEAM, pk)))
 
 
 def team_belongings(team: Team) -> dict[str, int]:
@@ -217,16 +221,22 @@ def _set_members(team: Team, members: Collection[User] | None, name_before: str)
     if members is None:
         return []
     before, after = set(team.members.all()), set(members)
-    records = []
     streams_end(before ^ after)
+    names = {}
     for user in sorted(before ^ after, key=lambda user: user.username):
         others = list(user.teams.exclude(pk=team.pk).values_list("name", flat=True))
         was = sorted([*others, name_before]) if user in before else sorted(others)
         now = sorted([*others, team.name]) if user in after else sorted(others)
-        data = {"teams": {"from": was, "to": now}}
-        records.append(Record(Action.USER_CHANGED, ("user", user.pk, user.username), data))
+        names[user] = {"from": was, "to": now}
     team.members.set(members)
-    return records
+    return [
+        Record(
+            Action.USER_CHANGED,
+            ("user", user.pk, user.username),
+            {"teams": moved, **told((USER, user.pk))},
+        )
+        for user, moved in names.items()
+    ]
 
 
 def _tell(queues: Collection[str]) -> None:

@@ -16,9 +16,11 @@ from console.accounts.services.names import (
 )
 from console.accounts.services.sessions import sessions_end, streams_end
 from console.accounts.states import user_state
+from console.accounts.told import USER
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.editing.revision import changes, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.text.sentences import term
@@ -62,7 +64,11 @@ def user_create(
                 actor,
                 Action.USER_CREATED,
                 target=_target(user),
-                data={"roles": list(roles), "teams": [team.name for team in teams]},
+                data={
+                    "roles": list(roles),
+                    "teams": [team.name for team in teams],
+                    **told((USER, user.pk)),
+                },
             )
     except IntegrityError as error:
         raise Conflict(
@@ -102,7 +108,8 @@ def user_update(
             locked.teams.set(teams)
         changed = changes(before, user_state(locked))
         if changed:
-            audit.record(actor, Action.USER_CHANGED, target=_target(locked), data=changed)
+            data = {**changed, **told((USER, locked.pk))}
+            audit.record(actor, Action.USER_CHANGED, target=_target(locked), data=data)
         if changed.keys() & {"roles", "teams"}:
             streams_end([locked])
     return locked
@@ -123,7 +130,8 @@ def user_deactivate(actor: Actor, user: User) -> User:
         _require_not_last(locked)
         locked.is_active = False
         sessions_end(locked, "is_active")
-        audit.record(actor, Action.USER_DEACTIVATED, target=_target(locked))
+        data = told((USER, locked.pk))
+        audit.record(actor, Action.USER_DEACTIVATED, target=_target(locked), data=data)
     return locked
 
 
@@ -137,7 +145,7 @@ def user_reactivate(actor: Actor, user: User) -> User:
             raise Conflict("already_active", "{name} is active already.", name=locked)
         locked.is_active = True
         locked.save(update_fields=["is_active"])
-        data = {"roles": sorted(locked.roles)}
+        data = {"roles": sorted(locked.roles), **told((USER, locked.pk))}
         audit.record(actor, Action.USER_REACTIVATED, target=_target(locked), data=data)
     return locked
 

@@ -10,12 +10,14 @@ from console.accounts.models import Team
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.catalogue.models import (
     CATEGORY_DEPTH,
     CATEGORY_SEPARATOR,
     CannedNotice,
     Category,
 )
+from console.catalogue.told import CATEGORY
 from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from console.text.inputs import read_line
@@ -72,6 +74,7 @@ def category_update(
         _require_not_below_itself(category, before)
         _place(category)
         below = _below(before)
+        moved = [category.pk, *below.values_list("pk", flat=True)]
         deeper = category.depth - before.depth
         _require_room(before, deeper)
         _require_notices_of_team(category, before)
@@ -82,7 +85,8 @@ def category_update(
             path=Concat(Value(category.path), Substr("path", len(before.path) + 1)),
             depth=F("depth") + deeper,
         )
-        _record(actor, Action.CATEGORY_CHANGED, category, before=before.path)
+        data = {"before": before.path, **told((CATEGORY, moved))}
+        _record(actor, Action.CATEGORY_CHANGED, category, data)
     return category
 
 
@@ -105,8 +109,10 @@ def category_delete(actor: Actor, category: Category) -> None:
                 category=category.path,
                 inside=inside,
             )
-        _record(actor, Action.CATEGORY_DELETED, category)
+        pk = category.pk
         category.delete()
+        category.pk = pk  # for the entry
+        _record(actor, Action.CATEGORY_DELETED, category, told((CATEGORY, pk)))
 
 
 def category_at(actor: Actor, path: str | None, team: Team | None) -> Category | None:
@@ -154,7 +160,7 @@ def _create(actor: Actor, *, name: str, parent: Category | None, team: Team | No
     if category.depth > CATEGORY_DEPTH:
         raise _too_deep()
     _save(category)
-    _record(actor, Action.CATEGORY_CREATED, category)
+    _record(actor, Action.CATEGORY_CREATED, category, told((CATEGORY, category.pk)))
     return category
 
 
@@ -281,7 +287,7 @@ def _too_deep() -> Unprocessable:
     )
 
 
-def _record(actor: Actor, action: Action, category: Category, **data: str) -> None:
+def _record(actor: Actor, action: Action, category: Category, data: dict[str, Any]) -> None:
     team = category.team.name if category.team else ""
     audit.record(
         actor, action, target=("category", category.pk, category.path), data={"team": team, **data}

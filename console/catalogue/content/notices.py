@@ -12,10 +12,12 @@ from console.accounts.models import Team
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.catalogue.content.categories import category_at, require_fitting
 from console.catalogue.content.search_index import words_keep
 from console.catalogue.content.snippets import require_unused
 from console.catalogue.models import CannedNotice, NoticeKind, NoticeVersion, VersionStatus
+from console.catalogue.told import NOTICE
 from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused, Unprocessable
 from console.text.inputs import read_line
@@ -60,14 +62,8 @@ def notice_create(
         )
     title = _read_title(title)
     _require_own_team(actor, team)
-    notice = CannedNotice(
-        key=key,
-        kind=kind,
-        title=title,
-        team=team,
-        tags=normal_tags(tags),
-        shortcut=normal_shortcut(shortcut),
-    )
+    names = {"key": key, "title": title, "shortcut": normal_shortcut(shortcut)}
+    notice = CannedNotice(kind=kind, team=team, tags=normal_tags(tags), **names)
     try:
         with transaction.atomic():
             notice.category = category_at(actor, category, team)
@@ -83,6 +79,7 @@ def notice_create(
                     "team": team.name if team else "",
                     "tags": notice.tags,
                     "shortcut": notice.shortcut,
+                    **told((NOTICE, notice.pk)),
                 },
             )
     except IntegrityError as error:
@@ -142,7 +139,7 @@ def notice_update(
                 actor,
                 Action.NOTICE_CHANGED,
                 target=("notice", notice.key, notice.title),
-                data={name: _said(value) for name, value in changes.items()},
+                data=_said_of(notice, changes),
             )
     except IntegrityError as error:
         raise _taken(notice, error) from error
@@ -242,6 +239,10 @@ def notice_state(notice: CannedNotice) -> State:
     }
 
 
+def _said_of(notice: CannedNotice, changes: dict[str, Any]) -> dict[str, Any]:
+    return {**{name: _said(value) for name, value in changes.items()}, **told((NOTICE, notice.pk))}
+
+
 def _said(value: Any) -> Any:
     return list(value) if isinstance(value, (list, tuple)) else str(value or "")
 
@@ -260,7 +261,8 @@ def notice_retire(actor: Actor, notice: CannedNotice) -> CannedNotice:
             )
         require_unused(notice)
         notice.retired_at = now
-        audit.record(actor, Action.NOTICE_RETIRED, target=("notice", notice.key, notice.title))
+        target = ("notice", notice.key, notice.title)
+        audit.record(actor, Action.NOTICE_RETIRED, target=target, data=told((NOTICE, notice.pk)))
     return notice
 
 
@@ -278,7 +280,9 @@ def notice_restore(actor: Actor, notice: CannedNotice) -> CannedNotice:
                     "not_retired", "The notice {notice} is not retired.", notice=notice.key
                 )
             notice.retired_at = None
-            audit.record(actor, Action.NOTICE_RESTORED, target=("notice", notice.key, notice.title))
+            target = ("notice", notice.key, notice.title)
+            data = told((NOTICE, notice.pk))
+            audit.record(actor, Action.NOTICE_RESTORED, target=target, data=data)
     except IntegrityError as error:
         raise _taken(notice, error) from error
     return notice

@@ -1,6 +1,6 @@
 """Writes versions of a notice: drafts, submissions and reviewers' decisions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.services import Record
+from console.audit.state.kinds import told
 from console.catalogue.content import snippets
 from console.catalogue.content.notices import (
     notice_rename,
@@ -28,6 +29,7 @@ from console.catalogue.models import (
     VersionStatus,
     VisibilityPreset,
 )
+from console.catalogue.told import NOTICE, VERSION
 from console.database.clock import near_now
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.security.lookalikes import require_plain
@@ -148,14 +150,14 @@ def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
         _publish_due(version.notice, now)
         waits = version.valid_from is not None and version.valid_from > now
         status = VersionStatus.SCHEDULED if waits else VersionStatus.PUBLISHED
-        _supersede(version.notice, status)
+        superseded = _supersede(version.notice, status)
         if status == VersionStatus.PUBLISHED:
             _rename(version)
         else:
             require_shortcut_free(version.notice, version.new_shortcut)
         _decide(actor, version, status)
         words_keep(version.notice)
-        _record_version(actor, Action.VERSION_APPROVED, version)
+        _record_version(actor, Action.VERSION_APPROVED, version, superseded)
     return version
 
 
@@ -188,7 +190,7 @@ def _publish_due(notice: CannedNotice, now: datetime) -> int:
     version = NoticeVersion.objects.due(now).filter(notice=notice).first()
     if version is None:
         return 0
-    _supersede(notice, VersionStatus.PUBLISHED)
+    superseded = _supersede(notice, VersionStatus.PUBLISHED)
     version.status = VersionStatus.PUBLISHED
     version.save(update_fields=["status"])
     try:
@@ -201,7 +203,7 @@ def _publish_due(notice: CannedNotice, now: datetime) -> int:
         )
         _rename(version, with_shortcut=False)
     words_keep(version.notice)
-    _record_version(SCHEDULE, Action.VERSION_PUBLISHED, version)
+    _record_version(SCHEDULE, Action.VERSION_PUBLISHED, version, superseded)
     return 1
 
 
@@ -214,10 +216,12 @@ def _rename(version: NoticeVersion, *, with_shortcut: bool = True) -> None:
     )
 
 
-def _supersede(notice: CannedNotice, status: VersionStatus) -> None:
-    NoticeVersion.objects.filter(notice=notice, status=status).update(
-        status=VersionStatus.SUPERSEDED
-    )
+def _supersede(notice: CannedNotice, status: VersionStatus) -> list[int]:
+    """Supersede the notice's version with this status, if there is one. Return its primary key."""
+    found = list(NoticeVersion.objects.filter(notice=notice, status=status))
+    pks = [version.pk for version in found]
+    NoticeVersion.objects.filter(pk__in=pks).update(status=VersionStatus.SUPERSEDED)
+    return pks
 
 
 def version_reject(actor: Actor, version: NoticeVersion, *, reason: str) -> NoticeVersion:
@@ -312,17 +316,22 @@ def _decide(actor: Actor, version: NoticeVersion, status: VersionStatus) -> None
     )
 
 
-def version_record(action: Action, version: NoticeVersion) -> Record:
-    """Return the ledger entry for a version, the same for every way of writing it."""
+def version_record(action: Action, version: NoticeVersion, rows: Mapping[str, Any]) -> Record:
+    """Return the ledger entry for a version, the same for every way of writing it. `rows` is what
+    the database has of it by now (console.audit.state.kinds.told)."""
     data = {
         **VersionContent.of(version).ledger_data(),
         "reject_reason": version.reject_reason,
         "status": version.status,
         **({"snippets": version.snippets} if version.snippets else {}),
+        **rows,
     }
     target = ("version", f"{version.notice.key}/{version.number}", version.notice.title)
     return Record(action, target, data)
 
 
-def _record_version(actor: Actor, action: Action, version: NoticeVersion) -> None:
-    audit.record_many(actor, [version_record(action, version)])
+def _record_version(
+    actor: Actor, action: Action, version: NoticeVersion, superseded: Sequence[int] = ()
+) -> None:
+    rows = told((VERSION, [version.pk, *superseded]), (NOTICE, version.notice_id))
+    audit.record_many(actor, [version_record(action, version, rows)])

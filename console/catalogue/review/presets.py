@@ -11,12 +11,14 @@ from console.accounts.roles import Role
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.catalogue.models import (
     ChangeStatus,
     PresetChange,
     Visibility,
     VisibilityPreset,
 )
+from console.catalogue.told import PRESET, PRESET_CHANGE
 from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.security.lookalikes import require_plain
@@ -93,7 +95,8 @@ def preset_update(
             )
         require_unchanged(preset_state(waiting or held), expected, term("this preset"))
         preset.changes.filter(status=ChangeStatus.IN_REVIEW).update(status=ChangeStatus.SUPERSEDED)
-        _record(actor, Action.PRESET_CHANGED, _propose(actor, preset, content))
+        superseded = [waiting.pk] if waiting else []
+        _record(actor, Action.PRESET_CHANGED, _propose(actor, preset, content), superseded)
     return preset
 
 
@@ -218,7 +221,9 @@ def _decide(
     return proposed
 
 
-def _record(actor: Actor, action: Action, change: PresetChange) -> None:
+def _record(
+    actor: Actor, action: Action, change: PresetChange, superseded: Sequence[int] = ()
+) -> None:
     data: dict[str, Any] = {name: getattr(change, name) for name in CONTENT}
     if change.reject_reason:
         data["reject_reason"] = change.reject_reason
@@ -226,7 +231,11 @@ def _record(actor: Actor, action: Action, change: PresetChange) -> None:
         actor,
         action,
         target=("preset", change.preset_id, change.name),
-        data={**data, "change": change.pk},
+        data={
+            **data,
+            "change": change.pk,
+            **told((PRESET, change.preset_id), (PRESET_CHANGE, [change.pk, *superseded])),
+        },
     )
 
 

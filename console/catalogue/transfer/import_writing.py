@@ -8,10 +8,12 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from console.accounts.models import Team
+from console.accounts.told import TEAM
 from console.actors import Actor
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.services import Record
+from console.audit.state.kinds import ROWS, told
 from console.catalogue.content.search_index import words_keep_many
 from console.catalogue.content.version_content import CONTENT, VersionContent
 from console.catalogue.content.versions import version_record
@@ -27,6 +29,7 @@ from console.catalogue.models import (
 )
 from console.catalogue.review.presets import CONTENT as PRESET_CONTENT
 from console.catalogue.review.presets import preset_content, preset_create, preset_update
+from console.catalogue.told import CATEGORY, NOTICE, PRESET, PRESET_CHANGE, VERSION
 from console.catalogue.transfer.exporting import IMPORTED, content_digest
 from console.catalogue.transfer.planning import Progress
 from console.catalogue.transfer.plans import NoticePlan, Plan, VersionPlan
@@ -90,8 +93,9 @@ def write_plan(
     records = [*write_presets(actor, plan, source), *_write_notices(plan)]
     _write_versions(plan, restore, progress)
     words_keep_many([each.notice for each in plan.notices])
+    rows = _Rows(plan)
     for each in plan.notices:
-        records += _restored_records(each) if restore else _drafted_records(each)
+        records += _restored_records(each, rows) if restore else _drafted_records(each, rows)
     progress("recording", 0, len(records))
     records = [Record(each.action, each.target, {**each.data, **source}) for each in records]
     action = Action.CATALOGUE_RESTORED if restore else Action.CATALOGUE_IMPORTED
@@ -116,7 +120,8 @@ def _restore_presets(actor: Actor, plan: Plan, source: dict[str, str]) -> list[R
         change.save(update_fields=["status", "reviewed_at", "reviewer_ref", "reviewer_name"])
         preset.is_approved = True
         preset.save()
-        records.append(Record(action, ("preset", preset.pk, preset.name), said))
+        rows = told((PRESET, preset.pk), (PRESET_CHANGE, change.pk))
+        records.append(Record(action, ("preset", preset.pk, preset.name), {**said, **rows}))
     return records
 
 
@@ -147,12 +152,15 @@ def _write_notices(plan: Plan) -> list[Record]:
     CannedNotice.objects.bulk_create(new, batch_size=ROWS_AT_ONCE)
     changed = [each.notice for each in plan.notices if each.is_changed]
     CannedNotice.objects.bulk_update(changed, CHANGING, batch_size=ROWS_AT_ONCE)
-    records = [Record(Action.TEAM_CREATED, ("team", made.pk, made.name)) for made in new_teams]
+    records = [
+        Record(Action.TEAM_CREATED, ("team", made.pk, made.name), told((TEAM, made.pk)))
+        for made in new_teams
+    ]
     return records + [
         Record(
             Action.CATEGORY_CREATED,
             ("category", made.pk, made.path),
-            {"team": plan.categories.get(made.path, "")},
+            {"team": plan.categories.get(made.path, ""), **told((CATEGORY, made.pk))},
         )
         for made in new_categories
     ]
@@ -281,7 +289,30 @@ def _decided(version: NoticeVersion) -> tuple[Any, ...]:
 # --- Ledger entries ------------------------------------------------------------------------------
 
 
-def _restored_records(each: NoticePlan) -> list[Record]:
+class _Rows:
+    """What the database has of all notices and versions of a plan, read at once."""
+
+    def __init__(self, plan: Plan) -> None:
+        notices = [each.notice.pk for each in plan.notices]
+        self._rows: dict[str, Any] = told((NOTICE, notices)).get(ROWS, {})
+        pks = [pk for each in plan.notices for pk in _versions_of(each)]
+        for start in range(0, len(pks), ROWS_AT_ONCE):
+            self._rows |= told((VERSION, pks[start : start + ROWS_AT_ONCE]))[ROWS]
+
+    def of(self, each: NoticePlan, versions: Iterable[int]) -> dict[str, Any]:
+        """Return, for an entry, what there is of a notice and these of its versions."""
+        keys = [NOTICE.key(each.notice.pk), *map(VERSION.key, versions)]
+        return {ROWS: {key: self._rows[key] for key in keys}}
+
+
+def _versions_of(each: NoticePlan) -> list[int]:
+    """Return the primary keys of the versions that an import has written, and of those that it has
+    taken over."""
+    written = [one.version.pk for one in each.versions]
+    return [*written, *(one.takes_over for one in each.versions if one.takes_over)]
+
+
+def _restored_records(each: NoticePlan, rows: _Rows) -> list[Record]:
     """Return one entry for a restored notice: its versions' authors, reviewers and content digests.
 
     The texts themselves are in the database, which never changes them.
@@ -299,19 +330,20 @@ def _restored_records(each: NoticePlan) -> list[Record]:
             }
             for one in each.versions
         },
+        **rows.of(each, _versions_of(each)),
     }
     return [Record(Action.NOTICE_IMPORTED, _target(each), data)]
 
 
-def _drafted_records(each: NoticePlan) -> list[Record]:
+def _drafted_records(each: NoticePlan, rows: _Rows) -> list[Record]:
     """Return the entries that the services of notices and versions would record."""
     records = []
     if each.is_new or each.is_changed:
         action = Action.NOTICE_CREATED if each.is_new else Action.NOTICE_CHANGED
-        records.append(Record(action, _target(each), _facts(each)))
+        records.append(Record(action, _target(each), {**_facts(each), **rows.of(each, ())}))
     for one in each.versions:
         action = Action.VERSION_CHANGED if one.before else Action.VERSION_CREATED
-        records.append(version_record(action, one.version))
+        records.append(version_record(action, one.version, rows.of(each, [one.version.pk])))
     return records
 
 

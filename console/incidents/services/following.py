@@ -26,6 +26,7 @@ from console.incidents.services.stages import (
     order_of,
     target_of,
     targets_write,
+    told_of,
 )
 from console.interactions.selectors import interactions_visible
 from console.sends.control.withholding import incident_sends_withhold
@@ -221,7 +222,12 @@ def _note_overdue(stage: Stage, now: datetime) -> None:
         return
     stage.overdue_at = now
     stage.save(update_fields=["overdue_at"])
-    data = {"stage": stage.pk, "position": stage.position, "due_at": stage.due_at.isoformat()}
+    data = {
+        "stage": stage.pk,
+        "position": stage.position,
+        "due_at": stage.due_at.isoformat(),
+        **told_of(stage.incident),
+    }
     target = target_of(stage.incident)
     audit.record(FOLLOWER, Action.INCIDENT_OVERDUE, target=target, data=data)
     notifications.publish(notifications.INCIDENTS, notifications.BOARD)
@@ -236,6 +242,6 @@ def _pause_unconfirmed(incident: Incident, now: datetime) -> None:
     incident.save(update_fields=["paused_at"])
     paused = incident_sends_withhold(FOLLOWER, incident.pk)
     incident.stages.filter(ended_at=None).update(trouble=EMERGENCY_UNCONFIRMED())
-    data = {"confirm_until": until.isoformat(), "sends": paused}
+    data = {"confirm_until": until.isoformat(), "sends": paused, **told_of(incident)}
     audit.record(FOLLOWER, Action.INCIDENT_UNCONFIRMED, target=target_of(incident), data=data)
     notifications.publish(notifications.INCIDENTS, notifications.BOARD)

@@ -31,6 +31,7 @@ from console.incidents.services.stages import (
     cover_of,
     plan_unless_nobody,
     target_of,
+    told_of,
 )
 from console.sends.control.withholding import incident_sends_let_go
 from console.sends.models import Send, SendStatus
@@ -165,6 +166,7 @@ def _record_start(actor: Actor, incident: Incident) -> None:
         "version": incident.version.number,
         "why": incident.why,
         "audience": incident.audience,
+        **told_of(incident),
     }
     if incident.confirm_until is not None:
         data["confirm_until"] = incident.confirm_until.isoformat()
@@ -209,7 +211,7 @@ def _switch(actor: Actor, incident: Incident, *, pauses: bool) -> Stage:
             stage.is_paused = pauses
             stage.save(update_fields=["is_paused"])
             action = Action.INCIDENT_STAGE_PAUSED if pauses else Action.INCIDENT_STAGE_RESUMED
-            data = {"stage": stage.pk, "position": stage.position}
+            data = {"stage": stage.pk, "position": stage.position, **told_of(locked)}
             audit.record(actor, action, target=target_of(locked), data=data)
             notifications.publish(notifications.INCIDENTS, notifications.BOARD)
     return stage
@@ -234,7 +236,7 @@ def incident_confirm(actor: Actor, incident: Incident) -> Incident:
         locked.confirmed_by_ref, locked.confirmed_by_name = actor.ref, actor.name
         locked.confirmed_at, locked.paused_at = database_now(), None
         locked.save()
-        data = {"started_by": locked.actor_name}
+        data = {"started_by": locked.actor_name, **told_of(locked)}
         audit.record(actor, Action.INCIDENT_CONFIRMED, target=target_of(locked), data=data)
         notifications.publish(notifications.INCIDENTS, notifications.BOARD)
         incident_sends_let_go(FOLLOWER, locked.pk)
@@ -270,6 +272,7 @@ def incident_close(actor: Actor, incident: Incident, *, word: str) -> Incident:
             "word": locked.closing_word,
             "counts": _counts(locked),
             **({"called_off": called_off} if called_off else {}),
+            **told_of(locked),
         }
         audit.record(actor, Action.INCIDENT_CLOSED, target=target_of(locked), data=data)
         notifications.publish(notifications.INCIDENTS, notifications.BOARD)

@@ -1,6 +1,7 @@
 """Writes playbooks and their versions: one person writes, another approves."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -10,12 +11,14 @@ from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.catalogue.states import VersionStatus
 from console.database.clock import database_now
 from console.editing.revision import State, require_unchanged, revision
 from console.errors import Conflict, InvalidInput, PermissionRefused
 from console.incidents.models import Playbook, PlaybookVersion
 from console.incidents.playbook_content import PlaybookContent, notice_versions
+from console.incidents.told import PLAYBOOK, PLAYBOOK_VERSION
 from console.text.inputs import read_name
 from console.text.sentences import term
 from console.text.visible import is_blank
@@ -148,11 +151,11 @@ def version_approve(actor: Actor, version: PlaybookVersion) -> PlaybookVersion:
     with transaction.atomic():
         locked = _lock_for_review(actor, version, term("approved"))
         notice_versions(actor, locked)
-        locked.playbook.versions.filter(status=VersionStatus.PUBLISHED).update(
-            status=VersionStatus.SUPERSEDED
-        )
+        before = locked.playbook.versions.filter(status=VersionStatus.PUBLISHED)
+        superseded = list(before.values_list("pk", flat=True))
+        before.update(status=VersionStatus.SUPERSEDED)
         _decide(actor, locked, VersionStatus.PUBLISHED)
-        _record(actor, Action.PLAYBOOK_APPROVED, locked)
+        _record(actor, Action.PLAYBOOK_APPROVED, locked, superseded)
     return locked
 
 
@@ -178,7 +181,8 @@ def playbook_retire(actor: Actor, playbook: Playbook) -> Playbook:
         if held.retired_at is None:
             held.retired_at = database_now()
             held.save(update_fields=["retired_at"])
-            audit.record(actor, Action.PLAYBOOK_RETIRED, target=_target(held))
+            data = told((PLAYBOOK, held.pk))
+            audit.record(actor, Action.PLAYBOOK_RETIRED, target=_target(held), data=data)
     return held
 
 
@@ -227,11 +231,14 @@ def _target(playbook: Playbook) -> audit.Target:
     return ("playbook", playbook.key, playbook.title)
 
 
-def _record(actor: Actor, action: Action, version: PlaybookVersion) -> None:
+def _record(
+    actor: Actor, action: Action, version: PlaybookVersion, superseded: Sequence[int] = ()
+) -> None:
     data: dict[str, Any] = {
         "version": version.number,
         "status": str(version.status),
         **PlaybookContent.of(version).ledger_data(),
+        **told((PLAYBOOK, version.playbook_id), (PLAYBOOK_VERSION, [version.pk, *superseded])),
     }
     if version.reject_reason:
         data["reject_reason"] = version.reject_reason

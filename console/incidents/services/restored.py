@@ -8,7 +8,7 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.incidents import troubles
 from console.incidents.models import IncidentStatus, Stage
-from console.incidents.services.stages import target_of
+from console.incidents.services.stages import target_of, told_of
 
 
 def stages_pause_after_restore(actor: Actor) -> int:
@@ -24,7 +24,7 @@ def stages_pause_after_restore(actor: Actor) -> int:
         stage.is_paused, stage.is_settled = stage.is_standing, True
         stage.trouble = troubles.RESTORED()
         stage.save(update_fields=["is_paused", "is_settled", "trouble"])
-        data = {"stage": stage.pk, "position": stage.position}
+        data = {"stage": stage.pk, "position": stage.position, **told_of(stage.incident)}
         audit.record(
             actor, Action.INCIDENT_STAGE_PAUSED, target=target_of(stage.incident), data=data
         )

@@ -17,11 +17,13 @@ from console.accounts.own_work import is_own, own_refs
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.database import notifications
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput, NotFound
 from console.incidents.models import Incident, Reach, Stage, StageTarget
 from console.incidents.playbook_content import StageContent, answers_for, stage_contents
+from console.incidents.told import INCIDENT, STAGE
 from console.interactions.audience.audience import Audience
 from console.interactions.models import Interaction
 from console.interactions.selectors import interactions_visible
@@ -282,12 +284,19 @@ def record_stage(
         "due_at": stage.due_at.isoformat() if stage.due_at else None,
         "send": send.pk if send else None,
         "called_off": called_off,
+        **told_of(stage.incident),
     }
     audit.record(actor, Action.INCIDENT_STAGE_STARTED, target=target_of(stage.incident), data=data)
 
 
 def target_of(incident: Incident) -> audit.Target:
     return ("incident", incident.pk, incident.title)
+
+
+def told_of(incident: Incident) -> dict[str, Any]:
+    """Return, for an entry, what the database has of an incident and its stages now."""
+    stages = list(incident.stages.order_by("pk").values_list("pk", flat=True))
+    return told((INCIDENT, incident.pk), (STAGE, stages))
 
 
 def not_yet_reached(actor: Actor, stage: Stage, content: StageContent) -> QuerySet[Interaction]:

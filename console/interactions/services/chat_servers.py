@@ -10,12 +10,14 @@ from django.db import IntegrityError, transaction
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.database import notifications
 from console.database.clock import database_now
 from console.editing.revision import State, require_unchanged
 from console.errors import Conflict, InvalidInput
 from console.interactions import chat_server_addresses
 from console.interactions.models import ChatServer, FormerName, Health, HealthChange
+from console.interactions.told import CHAT_SERVER
 from console.text.sentences import by_name, sentence_of, term
 
 NAME_LENGTH = 128
@@ -137,9 +139,8 @@ def _save_chat_server(
     try:
         with transaction.atomic():
             server.save(update_fields=changed)
-            audit.record(
-                actor, action, target=("chat_server", server.name, server.name), data=_texts(values)
-            )
+            data = {**_texts(values), **told((CHAT_SERVER, server.pk))}
+            audit.record(actor, action, target=("chat_server", server.name, server.name), data=data)
             notifications.publish(notifications.CHAT_SERVERS)
     except IntegrityError as error:
         raise name_taken(server.name) from error

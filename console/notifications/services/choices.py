@@ -10,12 +10,14 @@ from console.accounts.models import User
 from console.actors import Actor
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.database.clock import database_now
 from console.editing.revision import changes
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused
 from console.notifications.kinds import KINDS
 from console.notifications.models import Preferences, StandIn, Way
 from console.notifications.states import preferences_state
+from console.notifications.told import PREFERENCES, STAND_IN
 from console.sends.plan.schedule import zone_named
 from console.text.moments import moment_text
 
@@ -52,7 +54,8 @@ def preferences_update(
         changed = changes(before, preferences_state(kept))
         if changed:
             action = Action.USER_NOTIFICATIONS_CHANGED
-            audit.record(actor, action, target=_target(person), data=changed)
+            data = {**changed, **told((PREFERENCES, person.pk))}
+            audit.record(actor, action, target=_target(person), data=data)
     return kept
 
 
@@ -108,7 +111,7 @@ def stand_in_name(
         made = StandIn.objects.create(
             person=person, stand_in=stand_in, begins_at=begins_at, ends_at=ends_at
         )
-        _record(actor, Action.USER_STAND_IN_NAMED, made)
+        _record(actor, Action.USER_STAND_IN_NAMED, made, made.pk)
     return made
 
 
@@ -161,14 +164,15 @@ def stand_in_end(actor: Actor, stand_in_id: int) -> None:
             found.save(update_fields=["ends_at"])
         else:
             StandIn.objects.filter(pk=found.pk).delete()
-        _record(actor, Action.USER_STAND_IN_ENDED, found)
+        _record(actor, Action.USER_STAND_IN_ENDED, found, stand_in_id)
 
 
-def _record(actor: Actor, action: Action, row: StandIn) -> None:
+def _record(actor: Actor, action: Action, row: StandIn, pk: int) -> None:
     data = {
         "stand_in": row.stand_in.username,
         "begins_at": moment_text(row.begins_at),
         "ends_at": moment_text(row.ends_at),
+        **told((STAND_IN, pk)),
     }
     audit.record(actor, action, target=_target(row.person), data=data)
 

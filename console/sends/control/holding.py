@@ -6,10 +6,12 @@ from django.db import transaction
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.database import notifications
 from console.database.clock import database_now
 from console.errors import Conflict, NotFound
 from console.interactions.models import ChatServer
+from console.interactions.told import CHAT_SERVER
 from console.sends.control.stop_switch import required_reason
 from console.sends.engine import queue
 from console.sends.engine.queue import outbox_renew
@@ -32,7 +34,8 @@ def chat_server_hold(actor: Actor, server: ChatServer, reason: str) -> ChatServe
             )
         held.held_at, held.held_by, held.held_reason = database_now(), actor.name, said
         _save(held)
-        audit.record(actor, Action.CHAT_SERVER_HELD, target=target(held), data={"reason": said})
+        data = {"reason": said, **told((CHAT_SERVER, held.pk))}
+        audit.record(actor, Action.CHAT_SERVER_HELD, target=target(held), data=data)
     return held
 
 
@@ -48,12 +51,13 @@ def chat_server_release(actor: Actor, server: ChatServer) -> ChatServer:
             raise Conflict(
                 "chat_server_not_held", "The Chat Server {name} is not held.", name=held.name
             )
-        told = {"held_by": held.held_by, "held_at": held.held_at.isoformat()}
+        was = {"held_by": held.held_by, "held_at": held.held_at.isoformat()}
         held.held_at, held.held_by, held.held_reason = None, "", ""
         _save(held)
         outbox_renew(database_now(), held.name)
         queue.enqueue_drains([held.name])
-        audit.record(actor, Action.CHAT_SERVER_RELEASED, target=target(held), data=told)
+        data = {**was, **told((CHAT_SERVER, held.pk))}
+        audit.record(actor, Action.CHAT_SERVER_RELEASED, target=target(held), data=data)
     return held
 
 

@@ -6,12 +6,15 @@ and deliveries that wait. Nobody can write a former name meanwhile
 (console.interactions.selectors.names_stay).
 """
 
+from typing import Any
+
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.database import notifications
 from console.database.connections import execute_rows
 from console.errors import Conflict, InvalidInput
@@ -21,6 +24,7 @@ from console.interactions.services.chat_servers import (
     name_taken,
     require_unused_name,
 )
+from console.interactions.told import CHAT_SERVER
 from console.sends.control.holding import lock_chat_server, target
 from console.sends.engine import queue
 from console.sends.models import Claim, Delivery, DeliveryStatus, Outbox
@@ -82,10 +86,11 @@ def chat_server_rename(actor: Actor, server: ChatServer, name: str) -> ChatServe
         require_unused_name(name, by=renamed)
         _require_nothing_on_the_wire(renamed)
         _name(renamed, name)
-        told = {"from": old, **_follow(old, name)}
+        said: dict[str, Any] = {"from": old, **_follow(old, name)}
         queue.enqueue_drains([name])
         _publish()
-        audit.record(actor, Action.CHAT_SERVER_RENAMED, target=target(renamed), data=told)
+        said |= told((CHAT_SERVER, renamed.pk))
+        audit.record(actor, Action.CHAT_SERVER_RENAMED, target=target(renamed), data=said)
     return renamed
 
 
@@ -112,10 +117,11 @@ def chat_server_remove(actor: Actor, server: ChatServer) -> None:
                 waiting=waiting,
                 wire=wire,
             )
-        of_whom = target(removed)
+        of_whom, pk = target(removed), removed.pk
         removed.delete()
         _publish()
-        audit.record(actor, Action.CHAT_SERVER_REMOVED, target=of_whom, data={"url": removed.url})
+        data = {"url": removed.url, **told((CHAT_SERVER, pk))}
+        audit.record(actor, Action.CHAT_SERVER_REMOVED, target=of_whom, data=data)
 
 
 def _names_change() -> None:

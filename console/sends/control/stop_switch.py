@@ -5,12 +5,14 @@ from django.db import IntegrityError, transaction
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.database import notifications
 from console.database.clock import database_now
 from console.errors import Conflict, InvalidInput
 from console.sends.engine import queue
 from console.sends.engine.queue import outbox_renew
 from console.sends.models import SendingStop
+from console.sends.told import SENDING_STOP
 from console.text.sentences import term
 from console.text.visible import is_blank
 
@@ -35,7 +37,8 @@ def sending_stop(actor: Actor, *, reason: str) -> SendingStop:
         with transaction.atomic():
             stop.save(force_insert=True)
             notifications.publish(notifications.SENDING, notifications.SENDS)
-            audit.record(actor, Action.SENDING_STOPPED, target=TARGET, data={"reason": stop.reason})
+            data = {"reason": stop.reason, **told((SENDING_STOP, 1))}
+            audit.record(actor, Action.SENDING_STOPPED, target=TARGET, data=data)
     except IntegrityError as error:
         raise Conflict("already_stopped", "All sending is stopped already.") from error
     return stop
@@ -60,7 +63,11 @@ def sending_restart(actor: Actor) -> None:
             actor,
             Action.SENDING_RESTARTED,
             target=TARGET,
-            data={"stopped_by": stop.actor_name, "stopped_at": stop.stopped_at.isoformat()},
+            data={
+                "stopped_by": stop.actor_name,
+                "stopped_at": stop.stopped_at.isoformat(),
+                **told((SENDING_STOP, 1)),
+            },
         )
 
 

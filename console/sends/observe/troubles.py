@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from console.audit.troubles import ledger_troubles
+from console.audit.troubles import ledger_troubles, state_troubles
 from console.database import standby
 from console.database.budget import Budget, budget
 from console.database.clock import TOLERANCE_SECONDS, clock_ahead, database_now
@@ -40,7 +40,8 @@ def troubles() -> list[Sentence]:
     found += [*_unreadable(alive), *_standby(standby.observed())]
     if not SendingStop.objects.exists():
         found += [said for queue in queues() if (said := _stalled(queue, now))]
-    return [*found, *ledger_troubles(), *(said for source in _others for said in source())]
+    found += [*ledger_troubles(), *state_troubles()]
+    return [*found, *(said for source in _others for said in source())]
 
 
 def _sweep(alive: Sequence[WorkerState], now: datetime) -> list[Sentence]:

@@ -4,11 +4,13 @@ It is here because the ledger, which all else is built on, knows nothing of peop
 """
 
 from operator import itemgetter
+from time import monotonic
 from typing import Any
 
+from django.contrib import messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -23,15 +25,17 @@ from console.audit.selectors import (
     audit_seals,
     audit_search,
     audit_tree,
+    nightly_state_check,
 )
 from console.audit.sentences import in_words
+from console.audit.state.running import Progress, state_check_stop
 from console.audit.verification import ENTRIES_A_PART, Verification
 from console.audit.verify import Unreadable, sentences
 from console.database.deadlines import searched
 from console.database.standby import FROM_PRIMARY
 from console.editing.paging import KeysetPage, keyset_page
 from console.editing.searching import Ended, ended_by
-from console.errors import InvalidInput, TooManyRequests, Unavailable, Unprocessable
+from console.errors import Conflict, InvalidInput, TooManyRequests, Unavailable, Unprocessable
 from console.exports.files.formats import ExportFormat
 from console.exports.orders import Order
 from console.exports.pages.exports import answer_order
@@ -44,6 +48,9 @@ CHECKPOINTS_SHOWN = 20
 # How long an interrupted verification can be continued.
 STATE_SECONDS = 3600
 STATE_SALT = "console.web.trail.verify"
+COMPARISON_SALT = "console.web.trail.state"
+# A request has time for several parts, of which one of large sends takes a second.
+PARTS_A_REQUEST, SECONDS_A_REQUEST = 5, 1.0
 
 
 class TrailForm(FilterForm):
@@ -140,6 +147,50 @@ def audit_verify(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @require(Permission.VIEW_AUDIT)
+def audit_state(request: HttpRequest) -> HttpResponse:
+    """Compare some parts of the state with the ledger. The response carries its signed progress,
+    from which the next request continues."""
+    progress = _comparison_of(request.POST.get("state", ""))
+    begun = monotonic()
+    for _part in range(PARTS_A_REQUEST):
+        if progress.go_on() or monotonic() - begun > SECONDS_A_REQUEST:
+            break
+    context = _proof_context(request) | {
+        "comparison": progress,
+        "found": [worded(said) for said in progress.sentences[:-1]] if progress.is_done else [],
+        "comparison_state": "" if progress.is_done else _comparison_state(progress),
+    }
+    is_fragment = bool(getattr(request, "htmx", False))
+    return render(request, "audit/_state.html" if is_fragment else "audit/proof.html", context)
+
+
+@require_POST
+@require(Permission.VIEW_AUDIT)
+def audit_state_stop(request: HttpRequest) -> HttpResponse:
+    """Stop the nightly comparison that runs."""
+    try:
+        state_check_stop(actor_of(request))
+    except Conflict as refusal:
+        messages.error(request, worded(refusal.args[0]))
+    else:
+        messages.success(request, _("The comparison ends after its present part."))
+    return redirect("audit-proof")
+
+
+def _comparison_state(progress: Progress) -> str:
+    return signing.dumps(progress.plain(), salt=COMPARISON_SALT, compress=True)
+
+
+def _comparison_of(state: str) -> Progress:
+    """Return the progress so far; none if `state` is empty, forged or expired."""
+    try:
+        return Progress.read(signing.loads(state, salt=COMPARISON_SALT, max_age=STATE_SECONDS))
+    except (signing.BadSignature, ValueError, TypeError, KeyError):  # also of another version
+        return Progress()
+
+
+@require_POST
+@require(Permission.VIEW_AUDIT)
 def audit_export(request: HttpRequest) -> StreamingHttpResponse:
     return ledger_download(request, actor_of(request))
 
@@ -148,7 +199,12 @@ def _proof_context(request: HttpRequest) -> dict[str, Any]:
     actor = actor_of(request)
     checkpoints = list(audit_checkpoints(actor)[:CHECKPOINTS_SHOWN])
     newest, tree = audit_entries(actor).first(), audit_tree(actor)
+    nightly = nightly_state_check(actor)
+    last = Progress.read(nightly.result) if nightly and nightly.result else None
     return {
+        "nightly": nightly,
+        "nightly_found": [worded(said) for said in last.sentences[:-1]] if last else [],
+        "nightly_holds": last.holds if last else True,
         "checkpoints": checkpoints,
         "newest_seq": newest.seq if newest else 0,
         "unsigned": (newest.seq if newest else 0) - (checkpoints[0].seq if checkpoints else 0),

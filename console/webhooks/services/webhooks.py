@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
+from console.audit.state.kinds import told
 from console.database import notifications
 from console.database.clock import database_now
 from console.editing.revision import changes, require_unchanged
@@ -21,6 +22,7 @@ from console.webhooks import destinations, signing
 from console.webhooks.models import EventType, MessageStatus, Webhook
 from console.webhooks.services.gathering import mark_begin
 from console.webhooks.states import recorded_state, secret_seen, webhook_state
+from console.webhooks.told import WEBHOOK
 
 EDITABLE = ("name", "url", "events", "enabled")
 # Every webhook may be called for every event; a site needs few.
@@ -53,6 +55,7 @@ def webhook_create(
             notifications.publish(notifications.WEBHOOKS)
             state = recorded_state(webhook)
             state.pop("name")
+            state |= told((WEBHOOK, webhook.pk))
             audit.record(actor, Action.WEBHOOK_CREATED, target=target(webhook), data=state)
     except IntegrityError as error:
         raise _name_taken(name) from error
@@ -86,7 +89,8 @@ def webhook_update(
             changed = changes(before, recorded_state(locked))
             if changed:
                 notifications.publish(notifications.WEBHOOKS)
-                audit.record(actor, Action.WEBHOOK_CHANGED, target=target(locked), data=changed)
+                data = {**changed, **told((WEBHOOK, locked.pk))}
+                audit.record(actor, Action.WEBHOOK_CHANGED, target=target(locked), data=data)
     except IntegrityError as error:
         raise _name_taken(str(values["name"])) from error
     return locked
@@ -124,7 +128,7 @@ def webhook_secret_rotate(
         locked.secret = signing.sealed(secret)
         locked.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
         notifications.publish(notifications.WEBHOOKS)
-        data = {"old_secret_until": moment_text(until)}
+        data = {"old_secret_until": moment_text(until), **told((WEBHOOK, locked.pk))}
         audit.record(actor, Action.WEBHOOK_SECRET_ROTATED, target=target(locked), data=data)
     return locked, secret
 
@@ -135,10 +139,11 @@ def webhook_delete(actor: Actor, webhook: Webhook) -> None:
     with transaction.atomic():
         locked = lock(webhook)
         waiting = locked.messages.filter(status=MessageStatus.WAITING).count()
-        where = target(locked)
+        where, pk = target(locked), locked.pk
         locked.delete()
         notifications.publish(notifications.WEBHOOKS)
-        audit.record(actor, Action.WEBHOOK_DELETED, target=where, data={"waiting": waiting})
+        data = {"waiting": waiting, **told((WEBHOOK, pk))}
+        audit.record(actor, Action.WEBHOOK_DELETED, target=where, data=data)
 
 
 def webhook_secrets_reencrypt(actor: Actor) -> int:
@@ -170,7 +175,7 @@ def webhooks_stop_after_restore(actor: Actor) -> int:
     for webhook in Webhook.objects.select_for_update().filter(enabled=True).order_by("pk"):
         webhook.enabled = False
         webhook.save(update_fields=["enabled"])
-        data = {"enabled": {"from": True, "to": False}}
+        data = {"enabled": {"from": True, "to": False}, **told((WEBHOOK, webhook.pk))}
         records.append(audit.Record(Action.WEBHOOK_CHANGED, target(webhook), data))
     audit.record_many(actor, records)
     notifications.publish(notifications.WEBHOOKS)

@@ -1,0 +1,19 @@
+"""Why nothing of the ledger's own tables is compared with it (console.audit.state.kinds)."""
+
+from console.audit.state.kinds import pass_over
+
+pass_over(
+    {
+        "audit.AuditCertificate": "verified by its signature",
+        "audit.AuditCheckpoint": "verified by its signature",
+        "audit.AuditLog": "the name of the tree, which its signed heads have",
+        "audit.AuditEntry": "what all is compared with; verified by the chain",
+        "audit.AuditReceipt": "verified by its signature",
+        "audit.AuditRefusal": "where verifying stopped, which it does again",
+        "audit.AuditSeal": "verified by its signature",
+        "audit.AuditSignature": "verified with the entries that it signs",
+        "audit.AuditTile": "verified by the signed heads of the tree",
+        "audit.AuditTreeHead": "verified by its signature",
+        "audit.StateCheck": "the last comparison itself",
+    }
+)
