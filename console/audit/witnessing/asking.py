@@ -44,7 +44,9 @@ async def _ask_all(orders: Sequence[Order], trusted: ssl.SSLContext) -> list[Ans
 async def _ask(client: httpx.AsyncClient, order: Order) -> Answer:
     try:
         async with asyncio.timeout(WHOLE_SECONDS):
-            request = client.build_request("POST", f"{order.url}/add-checkpoint", content=order.body)
+            request = client.build_request(
+                "POST", f"{order.url}/add-checkpoint", content=order.body
+            )
             response = await client.send(request, stream=True)
             try:
                 return await _read(response)

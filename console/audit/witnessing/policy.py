@@ -86,6 +86,18 @@ def read_policy(raw: str) -> Policy | None:
     return parse_policy(data)
 
 
+def quorum_minutes(raw: str) -> int:
+    """Convert how old a quorum may be. Raises ValueError."""
+    complaint = "set it to 0, or to a whole number of minutes from 10 to 1,440"
+    try:
+        minutes = int(raw)
+    except ValueError as error:
+        raise ValueError(complaint) from error
+    if minutes and not 10 <= minutes <= 1440:  # checkpoints are five minutes apart
+        raise ValueError(complaint)
+    return minutes
+
+
 class _Reading:
     """What has been read so far. Raises ValueError for a line that does not fit."""
 
@@ -177,7 +189,8 @@ class _Reading:
 def _address(text: str) -> str:
     try:
         parts = urlsplit(text)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and bool(parts.port or 1)
+        # A port that is no number raises ValueError.
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_address = False
     if not is_address or parts.query or parts.fragment or not text.isprintable():

@@ -94,7 +94,7 @@ def judged(
         return UNKNOWN_LOG(origin=text.partition("\n")[0])
     if answer.status == 403:
         return UNKNOWN_KEY()
-    if answer.status == 422:
+    if answer.status == 422 and old > 0:
         return FORKED(known=old)
     words = "".join(each for each in answer.text[:200] if each.isprintable() or each == " ")
     return REFUSES(status=answer.status, words=words)
