@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import available_timezones
 
 from console.accounts.signing_in.directory_settings import read_directory_settings
@@ -123,8 +122,7 @@ LOG_ORIGIN = env.read("CONSOLE_LOG_ORIGIN", env.log_name, "")
 LOG_TO = env.read("CONSOLE_LOG_TO", env.whole_path, "")
 CHECKPOINTS_CA = env.read("CONSOLE_CHECKPOINTS_CA", env.certificates, "")
 # Who cosigns the tree over the ledger, and how many of them suffice (console.audit.witnessing).
-# Its type (Policy | None) is hidden: mypy's plugin for Django would loop over the models for it.
-WITNESS_POLICY: Any = env.read("CONSOLE_WITNESS_POLICY", read_policy, None)
+WITNESS_POLICY = env.read("CONSOLE_WITNESS_POLICY", read_policy, None)
 WITNESS_CA = env.read("CONSOLE_WITNESS_CA", env.certificates, "")
 # How old the newest quorum may be when a large send is made or something is approved; 0: any age.
 QUORUM_MINUTES = env.read("CONSOLE_QUORUM_MINUTES", quorum_minutes, 0)
