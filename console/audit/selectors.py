@@ -15,6 +15,8 @@ from console.audit.tlog.outside import folder
 from console.audit.tlog.publishing import published_to
 from console.audit.tlog.tree import current_log, newest_head, verifiers
 from console.text.sentences import Sentence
+from console.audit.witnessing.quorum import Witnessing, witnessing
+from console.audit.witnessing.timestamps import Stamp, newest_stamp
 
 
 def audit_entries(
@@ -98,3 +100,17 @@ def audit_kept_to(actor: Actor) -> int:
     """Return up to which entry checkpoints stand outside, for those who may read the ledger."""
     actor.require(Permission.VIEW_AUDIT)
     return kept_to()
+
+
+def audit_witnessing(actor: Actor) -> Witnessing | None:
+    """Return what witnesses have cosigned, for those who may read the ledger; None if no policy is
+    set."""
+    actor.require(Permission.VIEW_AUDIT)
+    return witnessing()
+
+
+def audit_newest_stamp(actor: Actor) -> Stamp | None:
+    """Return the newest time stamp, verified now, for those who may read the ledger; None if there
+    is none."""
+    actor.require(Permission.VIEW_AUDIT)
+    return newest_stamp()

@@ -22,6 +22,7 @@ from console.audit.witnessing.protocol import CONTRADICTIONS, MOST_SECONDS_AHEAD
 from console.database.clock import near_now
 from console.errors import Unavailable
 from console.text.sentences import Sentence, read_stored
+from console.text.wording import worded
 
 # Checkpoints are five minutes apart, and a witness that is away for a while is no news yet.
 LATE_SECONDS = 30 * 60
@@ -74,6 +75,11 @@ class Standing(NamedTuple):
     cosigned: Cosigned | None
     asked_at: datetime | None
     trouble: str
+
+    @property
+    def words(self) -> str:
+        """Why it did not cosign, in the reader's language."""
+        return worded(self.trouble)
 
     @property
     def contradicts(self) -> bool:
@@ -220,7 +226,7 @@ def require_quorum() -> None:
             "quorum_missing",
             "Nothing was decided: the witnesses of the audit trail have not cosigned it yet, and "
             "this may be decided only within {minutes} minutes of their cosignatures. An auditor "
-            "or administrator sees on the page Audit trail what is wrong.",
+            "sees at Audit trail, Verify and export, what each witness answers.",
             retry_after=60,
             minutes=settings.QUORUM_MINUTES,
         )
@@ -229,8 +235,8 @@ def require_quorum() -> None:
         raise Unavailable(
             "quorum_late",
             "Nothing was decided: the witnesses of the audit trail cosigned it {age:,} minutes "
-            "ago, and this may be decided only within {minutes} minutes of that. An auditor or "
-            "administrator sees on the page Audit trail what is wrong.",
+            "ago, and this may be decided only within {minutes} minutes of that. An auditor sees "
+            "at Audit trail, Verify and export, what each witness answers.",
             retry_after=60,
             age=int(age // 60),
             minutes=settings.QUORUM_MINUTES,
