@@ -77,6 +77,10 @@ class Standing(NamedTuple):
     trouble: str
 
     @property
+    def cosigned_at(self) -> datetime | None:
+        return self.cosigned.at if self.cosigned else None
+
+    @property
     def words(self) -> str:
         """Why it did not cosign, in the reader's language."""
         return worded(self.trouble)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -21,6 +22,7 @@ class FalseWitness:
         self.name, self.private = name, Ed25519PrivateKey.generate()
         self.answer: Callable[[bytes], Said] = self.cosign
         self.asked: list[bytes] = []
+        self.settings: Any = None
         witness = self
 
         class Handler(BaseHTTPRequestHandler):
