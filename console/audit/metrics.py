@@ -89,8 +89,8 @@ def _of_witnesses() -> Iterator[Metric]:
     )
     for standing in found.standings:
         if standing.cosigned is not None:
-            ages.add_metric([standing.witness.name], seconds_since(standing.cosigned.at))
-        contradictions.add_metric([standing.witness.name], standing.contradicts)
+            ages.add_metric([standing.witness.shown], seconds_since(standing.cosigned.at))
+        contradictions.add_metric([standing.witness.shown], standing.contradicts)
     yield from (ages, contradictions)
 
 

@@ -142,7 +142,7 @@ def _record(head: AuditTreeHead, asked: _Asked) -> None:
     elif isinstance(asked.result, Sentence):
         contradicts = asked.result.code in CONTRADICTIONS
         tell = logger.error if contradicts else logger.warning
-        tell("witness did not cosign", witness=asked.witness.name, why=str(asked.result))
+        tell("witness did not cosign", witness=asked.witness.shown, why=str(asked.result))
         facts = {**facts, "size": asked.size, "trouble": stored(asked.result)}
     AuditWitness.objects.update_or_create(witness=vkey, defaults=facts)
 

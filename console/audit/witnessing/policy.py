@@ -30,6 +30,11 @@ class Witness:
     verifier: Verifier
     url: str = ""
 
+    @property
+    def shown(self) -> str:
+        """Its name for people: what is no UTF-8 becomes a mark."""
+        return self.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
 
 @dataclass(frozen=True)
 class Group:

@@ -256,7 +256,7 @@ def witness_troubles() -> list[Sentence]:
         Sentence(
             "witness_contradicts",
             "The witness {witness} contradicts the ledger. {why}",
-            witness=standing.witness.name,
+            witness=standing.witness.shown,
             why=standing.trouble,
         )
         for standing in found.standings
