@@ -115,7 +115,7 @@ OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "following", "metrics"),
     "models",
     *("rollback", "selectors", "sentences", "services", "signing", "tlog", "troubles"),
-    *("verification", "verify"),
+    *("verification", "verify", "witnessing"),
 }
 
 

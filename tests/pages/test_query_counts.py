@@ -21,8 +21,10 @@ from tests.incidents.incident_world import make_payments, start
 pytestmark = pytest.mark.django_db
 
 # Of every page: session, person, the rate's counter, teams and clients, what waits, whether all
-# sending is stopped, and PostgreSQL's clock. In a test savepoints count, too: two for each search.
-FRAME = 7
+# sending is stopped, the newest checkpoint and the first entry after it (for the red band of those
+# who look after the trail), and PostgreSQL's clock. In a test savepoints count, too: two for each
+# search.
+FRAME = 9
 PAGES = {
     "/help/": FRAME,
     "/home/": FRAME + 14,

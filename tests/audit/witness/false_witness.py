@@ -5,12 +5,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.audit.witness.logs import sha
+from console.audit.models import AuditCosignature, AuditLog, AuditTreeHead
+from console.audit.witnessing.policy import Policy, parse_policy
+from tests.audit.witness.logs import base, sha
 
 Said = tuple[int, str, bytes]
 
@@ -80,3 +83,20 @@ def false_witness() -> Iterator[FalseWitness]:
     yield made
     made.server.shutdown()
     made.server.server_close()
+
+
+def witnessed_once() -> Policy:
+    """Put a head of the tree with a cosignature into the database. Return the policy with its
+    witness."""
+    liar, now = FalseWitness(), datetime.now(UTC)
+    liar.server.server_close()
+    text = f"console.example/log\n1\n{base(bytes(32))}\n"
+    note = f"{text}\n— console.example/log {base(bytes(68))}\n"
+    origin = AuditLog.objects.create(
+        origin="console.example/log", secret=bytes(32), begun_at=now
+    ).origin
+    AuditTreeHead.objects.create(size=1, origin=origin, root=bytes(32), at=now, note=note)
+    AuditCosignature.objects.create(
+        origin=origin, size=1, witness=liar.vkey, line=liar.line(text), time=0, at=now
+    )
+    return parse_policy(f"witness auditor {liar.vkey}\nquorum auditor".encode())
