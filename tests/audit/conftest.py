@@ -12,6 +12,7 @@ from tests.support.demos import ROOT
 BY_THE_APPLICATIONS_ROLE = {
     *("test_own_work", "test_own_work_of_clients", "test_ledger", "test_chain"),
     *("test_signatures", "test_proof_of_send", "test_kept_outside", "test_outside"),
+    *("test_collecting", "test_timestamps"),
     *("test_growing", "test_publishing"),
 }
 # Roles are the whole cluster's, and other processes of this test run use it too.

@@ -41,7 +41,7 @@ PAGES = {
     "/incidents/": FRAME + 5,
     "/incidents/{incident}/": FRAME + 11,
     "/chats/{chat}/": FRAME + 12,
-    "/operations/": FRAME + 23,
+    "/operations/": FRAME + 34,
     "/chat-servers/": FRAME + 3,
     "/people/": FRAME + 5,
     "/account/": FRAME + 3,
