@@ -14,9 +14,9 @@ from console.audit.search import Ranges, pairs_with
 from console.audit.tlog.outside import folder
 from console.audit.tlog.publishing import published_to
 from console.audit.tlog.tree import current_log, newest_head, verifiers
-from console.text.sentences import Sentence
 from console.audit.witnessing.quorum import Witnessing, witnessing
 from console.audit.witnessing.timestamps import Stamp, newest_stamp
+from console.text.sentences import Sentence
 
 
 def audit_entries(

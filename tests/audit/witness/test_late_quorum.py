@@ -292,7 +292,7 @@ def test_the_page_says_who_cosigned_what_and_who_did_not(
     assert "did not cosign" in second
     assert "It can&#x27;t be reached:" in second
     assert "A quorum has cosigned" in table
-    assert world.ledger in table
+    assert world.ledger in html
 
 
 def test_the_page_without_witnesses(
