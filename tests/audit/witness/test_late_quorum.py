@@ -29,7 +29,7 @@ from console.sends.models import Send, SendStatus
 from tests.audit.tlog.world import sign, write
 from tests.audit.witness.conftest import World
 from tests.audit.witness.false_witness import FalseWitness, text_of
-from tests.incidents.incident_world import SALES
+from tests.incidents.incident_world import SALES, make_payments, start
 from tests.support.factories import AUTHOR, REVIEWER
 
 pytestmark = pytest.mark.django_db
@@ -188,6 +188,42 @@ def test_a_preset_and_a_playbook_are_not_approved(
     cosign(witness)
     assert preset_approve(REVIEWER, preset, change=change).is_approved
     assert playbooks.version_approve(REVIEWER, draft).status == VersionStatus.PUBLISHED
+
+
+def test_an_incident_begins_all_the_same_and_its_send_waits(
+    witness: FalseWitness,
+    supervisor: User,
+    approver: User,
+    chat_server: ChatServer,
+    make_notice: Callable[..., NoticeVersion],
+    make_interaction: Callable[..., Any],
+) -> None:
+    playbook = make_payments(make_notice)
+    for _number in range(3):
+        make_interaction(queue="sales")
+    late(witness)
+    start(supervisor, playbook)
+    send = Send.objects.get()
+    assert send.status == SendStatus.AWAITING_APPROVAL
+    with pytest.raises(Unavailable, match="35 minutes ago"):
+        send_approve(approver.to_actor(), send)
+
+
+def test_an_emergency_leaves_all_the_same(
+    witness: FalseWitness,
+    supervisor: User,
+    chat_server: ChatServer,
+    make_notice: Callable[..., NoticeVersion],
+    make_interaction: Callable[..., Any],
+    settings: Any,
+) -> None:
+    settings.EMERGENCY_CONFIRM_MINUTES = 30
+    playbook = make_payments(make_notice, is_for_emergency=True)
+    for _number in range(3):
+        make_interaction(queue="sales")
+    late(witness)
+    start(supervisor, playbook, is_emergency=True)
+    assert Send.objects.get().status == SendStatus.RUNNING
 
 
 def test_without_any_quorum_it_is_refused_too(
