@@ -21,10 +21,10 @@ from tests.incidents.incident_world import make_payments, start
 pytestmark = pytest.mark.django_db
 
 # Of every page: session, person, the rate's counter, teams and clients, what waits, whether all
-# sending is stopped, the newest checkpoint and the first entry after it (for the red band of those
-# who look after the trail), and PostgreSQL's clock. In a test savepoints count, too: two for each
-# search.
-FRAME = 9
+# sending is stopped, PostgreSQL's clock, and for the red band of those who look after the trail the
+# newest checkpoint, the first entry after it, and whether a checkpoint was refused. In a test
+# savepoints count, too: two for each search.
+FRAME = 10
 PAGES = {
     "/help/": FRAME,
     "/home/": FRAME + 14,
@@ -41,7 +41,7 @@ PAGES = {
     "/incidents/": FRAME + 5,
     "/incidents/{incident}/": FRAME + 11,
     "/chats/{chat}/": FRAME + 12,
-    "/operations/": FRAME + 34,
+    "/operations/": FRAME + 35,
     "/chat-servers/": FRAME + 3,
     "/people/": FRAME + 5,
     "/account/": FRAME + 3,

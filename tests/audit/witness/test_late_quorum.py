@@ -82,7 +82,7 @@ def compose(chats: list[str], **fields: Any) -> dict[str, Any]:
 
 
 def test_a_large_send_is_refused_and_nothing_typed_is_lost(
-    page: Client, chats: list[str], witness: FalseWitness
+    witness: FalseWitness, page: Client, chats: list[str]
 ) -> None:
     late(witness)
     before = AuditEntry.objects.count()
@@ -105,7 +105,7 @@ def test_a_large_send_is_refused_and_nothing_typed_is_lost(
 
 
 def test_a_small_send_leaves_all_the_same(
-    page: Client, chats: list[str], witness: FalseWitness
+    witness: FalseWitness, page: Client, chats: list[str]
 ) -> None:
     late(witness)
     page.post(reverse("send-create"), compose(chats[:1]), headers=HTMX)
