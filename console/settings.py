@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 from console.accounts.signing_in.directory_settings import read_directory_settings
 from console.api.http.rest_settings import rest_framework_settings
 from console.api.openapi.settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from console.audit.witnessing.policy import quorum_minutes, read_policy
 from console.catalogue.transfer.jobs.settings import IMPORT_LIMIT as IMPORT_LIMIT
 from console.catalogue.transfer.jobs.settings import IMPORT_MEMORY as IMPORT_MEMORY
 from console.catalogue.transfer.jobs.settings import IMPORT_ROW_LIMIT as IMPORT_ROW_LIMIT
@@ -122,6 +123,15 @@ LOG_TO = env.read("CONSOLE_LOG_TO", env.whole_path, "")
 CHECKPOINTS_CA = env.read("CONSOLE_CHECKPOINTS_CA", env.certificates, "")
 # Every night, compare what the database says with what the ledger says.
 STATE_CHECK = env.read("CONSOLE_STATE_CHECK", env.boolean, True)
+# Who cosigns the tree over the ledger, and how many of them suffice (console.audit.witnessing).
+WITNESS_POLICY = env.read("CONSOLE_WITNESS_POLICY", read_policy, None)
+WITNESS_CA = env.read("CONSOLE_WITNESS_CA", env.certificates, "")
+# How old the newest quorum may be when a large send is made or something is approved; 0: any age.
+QUORUM_MINUTES = env.read("CONSOLE_QUORUM_MINUTES", quorum_minutes, 0)
+# An authority that stamps heads of the tree with its time (RFC 3161), and whom its stamps need.
+TIMESTAMP_AUTHORITY = env.read("CONSOLE_TIMESTAMP_AUTHORITY", env.secure_address, "")
+TIMESTAMP_CERTIFICATES = env.read("CONSOLE_TIMESTAMP_CERTIFICATES", env.certificates, "")
+TIMESTAMP_CA = env.read("CONSOLE_TIMESTAMP_CA", env.certificates, "")
 FEED_EVENT_LIMIT = env.read(
     "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000
 )

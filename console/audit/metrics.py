@@ -16,6 +16,7 @@ from console.audit.tlog.outside import folder
 from console.audit.tlog.publishing import published_to
 from console.audit.tlog.standing import TreeRefused, tree_require_going_on
 from console.audit.tlog.tree import head_said, newest_head
+from console.audit.witnessing.quorum import quorum_seconds, seconds_since, witnessing
 from console.database.clock import near_now
 from console.text.sentences import Sentence
 
@@ -62,6 +63,37 @@ class LedgerMetrics(Collector):
             "1 while the tree does not grow because it would contradict what was signed; else 0.",
             tree_refusal() is not None,
         )
+        yield from _of_witnesses()
+
+
+def _of_witnesses() -> Iterator[Metric]:
+    """What witnesses have cosigned; nothing where no policy is set."""
+    found = witnessing()
+    if found is None:
+        return
+    seconds = quorum_seconds()
+    if seconds is not None:
+        yield _gauge(
+            "console_ledger_quorum_seconds",
+            "Seconds since a quorum of witnesses cosigned a head of the tree; since the tree began "
+            "where none has.",
+            seconds,
+        )
+    ages = GaugeMetricFamily(
+        "console_witness_cosigned_seconds",
+        "Seconds since a witness cosigned a head of the tree.",
+        labels=["witness"],
+    )
+    contradictions = GaugeMetricFamily(
+        "console_witness_contradicts",
+        "1 while a witness says that the ledger is not what it saw before; else 0.",
+        labels=["witness"],
+    )
+    for standing in found.standings:
+        if standing.cosigned is not None:
+            ages.add_metric([standing.witness.shown], seconds_since(standing.cosigned.at))
+        contradictions.add_metric([standing.witness.shown], standing.contradicts)
+    yield from (ages, contradictions)
 
 
 def _state_compared() -> Iterator[Metric]:

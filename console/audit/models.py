@@ -314,3 +314,61 @@ class StateCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.differences} differences"
+
+
+class AuditCosignature(models.Model):
+    """A witness's statement that the first `size` entries continue all that it saw before.
+
+    `witness` is its verifier key, `line` its signature line, and `time` the seconds since 1970 at
+    which it signed, by its own clock.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    origin = models.CharField(max_length=200)
+    size = models.BigIntegerField()
+    witness = models.CharField(max_length=400)
+    line = models.TextField()
+    time = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["-size", "witness", "-id"], name="audit_cosigned_size"),
+            models.Index(fields=["witness", "-id"], name="audit_cosigned_by"),
+        ]
+
+    def __str__(self) -> str:
+        return f"cosignature of {self.size} entries by {self.witness.partition('+')[0]}"
+
+
+class AuditWitness(models.Model):
+    """What a witness said last: the `size` from which it needs a proof, when it was asked, and in
+    `trouble` why it did not cosign ("" if it did)."""
+
+    witness = models.CharField(max_length=400, primary_key=True)
+    origin = models.CharField(max_length=200)
+    size = models.BigIntegerField(default=0)
+    asked_at = models.DateTimeField()
+    trouble = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.witness.partition("+")[0]
+
+
+class AuditTimestamp(models.Model):
+    """A time stamp of RFC 3161 for a head of the tree: `response` is the authority's answer as it
+    came, over the text of the head's note."""
+
+    id = models.BigAutoField(primary_key=True)
+    origin = models.CharField(max_length=200)
+    size = models.BigIntegerField()
+    authority = models.CharField(max_length=2048)
+    response = models.BinaryField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"time stamp of {self.size} entries"

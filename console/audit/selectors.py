@@ -20,6 +20,8 @@ from console.audit.search import Ranges, pairs_with
 from console.audit.tlog.outside import folder
 from console.audit.tlog.publishing import published_to
 from console.audit.tlog.tree import current_log, newest_head, verifiers
+from console.audit.witnessing.quorum import Witnessing, witnessing
+from console.audit.witnessing.timestamps import Stamp, newest_stamp
 from console.text.sentences import Sentence
 
 
@@ -111,3 +113,17 @@ def nightly_state_check(actor: Actor) -> StateCheck | None:
     whole one found; None before the first."""
     actor.require(Permission.VIEW_AUDIT)
     return StateCheck.objects.first()
+
+
+def audit_witnessing(actor: Actor) -> Witnessing | None:
+    """Return what witnesses have cosigned, for those who may read the ledger; None if no policy is
+    set."""
+    actor.require(Permission.VIEW_AUDIT)
+    return witnessing()
+
+
+def audit_newest_stamp(actor: Actor) -> Stamp | None:
+    """Return the newest time stamp, verified now, for those who may read the ledger; None if there
+    is none."""
+    actor.require(Permission.VIEW_AUDIT)
+    return newest_stamp()

@@ -11,9 +11,12 @@ from procrastinate.exceptions import AlreadyEnqueued
 from console.audit.services import checkpoint_make
 from console.audit.state.running import state_check_begin, state_check_go_on
 from console.audit.tlog.making import PIECES_A_RUN, TILES_A_RUN, tree_make
+from console.audit.witnessing.collecting import cosignatures_collect
+from console.audit.witnessing.timestamps import timestamp_make
 from console.database.sessions import patient
 
-TREE = "console.audit.tasks.tree"
+TREE, WITNESSES = "console.audit.tasks.tree", "console.audit.tasks.witnesses"
+LOCKS = {TREE: "tree", WITNESSES: "witnesses"}
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -33,13 +36,27 @@ def tree() -> None:
     as after an upgrade with an old ledger, the next one does."""
     if not tree_make(pieces=PIECES_A_RUN, tiles=TILES_A_RUN):
         _tree_later()
+    if settings.WITNESS_POLICY or settings.TIMESTAMP_AUTHORITY:
+        _later(WITNESSES)
+
+
+@app.task(name=WITNESSES, queueing_lock="witnesses")
+def witnesses() -> None:
+    """Have the newest head of the tree cosigned and time-stamped, and publish it with that."""
+    timestamp_make()
+    if cosignatures_collect():
+        tree_make(pieces=1, tiles=TILES_A_RUN)
 
 
 def _tree_later() -> None:
-    """Enqueue the task of the tree, unless it waits already."""
+    _later(TREE)
+
+
+def _later(name: str) -> None:
+    """Enqueue a task, unless it waits already."""
     try:
         with transaction.atomic():
-            app.configure_task(TREE, queueing_lock="tree").defer()
+            app.configure_task(name, queueing_lock=LOCKS[name]).defer()
     except AlreadyEnqueued:
         return
 

@@ -14,6 +14,7 @@ from console.audit.metrics import (
 )
 from console.audit.models import AuditRefusal
 from console.audit.tlog.outside import folder
+from console.audit.witnessing.quorum import witness_troubles
 from console.text.sentences import Sentence
 
 UNSIGNED_SECONDS = 900.0
@@ -24,22 +25,7 @@ COMPARED_SECONDS = 259_200.0
 
 
 def ledger_troubles() -> Iterator[Sentence]:
-    unsigned = ledger_unsigned_seconds()
-    if unsigned > UNSIGNED_SECONDS:
-        yield Sentence(
-            "checkpoints_late",
-            "Entries of the ledger have waited for a checkpoint for {seconds:.0f} s.",
-            seconds=unsigned,
-        )
-    refusal = AuditRefusal.objects.first()
-    if refusal is not None:
-        yield Sentence(
-            "ledger_refused",
-            "No checkpoint is made since {at}: at entry {seq} the ledger does not hold. Verify "
-            "the trail, and find out who wrote to the database.",
-            at=refusal.at,
-            seq=refusal.seq,
-        )
+    yield from troubles_of_trust()
     if settings.CHECKPOINTS_TO and (seconds := _late(ledger_not_outside_seconds)):
         yield Sentence(
             "checkpoints_not_outside",
@@ -84,6 +70,28 @@ def state_troubles() -> Iterator[Sentence]:
             "The database has not been compared with the ledger for {seconds:.0f} s.",
             seconds=seconds,
         )
+
+
+def troubles_of_trust() -> Iterator[Sentence]:
+    """Yield why the trail may not be believed now: checkpoints or cosignatures are late, the
+    ledger does not hold, or a witness contradicts. It is cheap enough for each page."""
+    unsigned = ledger_unsigned_seconds()
+    if unsigned > UNSIGNED_SECONDS:
+        yield Sentence(
+            "checkpoints_late",
+            "Entries of the ledger have waited for a checkpoint for {seconds:.0f} s.",
+            seconds=unsigned,
+        )
+    refusal = AuditRefusal.objects.first()
+    if refusal is not None:
+        yield Sentence(
+            "ledger_refused",
+            "No checkpoint is made since {at}: at entry {seq} the ledger does not hold. Verify "
+            "the trail, and find out who wrote to the database.",
+            at=refusal.at,
+            seq=refusal.seq,
+        )
+    yield from witness_troubles()
 
 
 def _late(waits: Callable[[], float]) -> float:

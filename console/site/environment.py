@@ -215,6 +215,13 @@ def place(raw: str) -> str:
     return raw
 
 
+def secure_address(raw: str) -> str:
+    """Convert an address that accepts a POST."""
+    if not re.fullmatch(r"https://[^\s/?#@]+(/[^\s#]*)?", raw):
+        raise ValueError("set it to an address that begins with https://")
+    return raw
+
+
 def whole_path(raw: str) -> str:
     """Convert a folder that need not be there yet."""
     if not Path(raw).is_absolute():

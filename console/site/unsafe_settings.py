@@ -127,6 +127,9 @@ def _judge_pairs(chosen: Mapping[str, Any]) -> None:
     ors = chosen["TRANSPORT_OPTIONS"]["ors"]
     directory, username, certificate = chosen["DIRECTORY"], ors["username"], ors["certificate"]
     groups = directory.roles or directory.teams
+    minutes, policy = chosen["QUORUM_MINUTES"], chosen["WITNESS_POLICY"]
+    quorum = policy is not None and policy.quorum != "none"
+    stamps, certificates = chosen["TIMESTAMP_AUTHORITY"], chosen["TIMESTAMP_CERTIFICATES"]
     mail, channels = bool(chosen["MAIL_SERVER"]), bool(chosen["CHANNELS"])
     for name, value, needed, needed_value in (
         ("CONSOLE_OIDC_URL", directory.url, "CONSOLE_OIDC_CLIENT_ID", directory.client_id),
@@ -135,6 +138,8 @@ def _judge_pairs(chosen: Mapping[str, Any]) -> None:
         ("CONSOLE_EMAIL_URL", mail, "CONSOLE_EMAIL_FROM", chosen["DEFAULT_FROM_EMAIL"]),
         ("CONSOLE_EMAIL_URL", mail, "CONSOLE_URL", chosen["CONSOLE_URL"]),
         ("CONSOLE_CHANNELS", channels, "CONSOLE_URL", chosen["CONSOLE_URL"]),
+        ("CONSOLE_QUORUM_MINUTES", minutes, "CONSOLE_WITNESS_POLICY", quorum),
+        ("CONSOLE_TIMESTAMP_AUTHORITY", stamps, "CONSOLE_TIMESTAMP_CERTIFICATES", certificates),
         ("CONSOLE_ORS_USERNAME", username, "CONSOLE_ORS_PASSWORD", ors["password"]),
         ("CONSOLE_ORS_PASSWORD", ors["password"], "CONSOLE_ORS_USERNAME", username),
         ("CONSOLE_ORS_USERNAME", username, "CONSOLE_ORS_HOSTS", ors["hosts"]),

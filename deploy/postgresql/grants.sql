@@ -17,6 +17,8 @@ GRANT UPDATE (outside_at) ON audit_auditcheckpoint TO console;
 REVOKE UPDATE, DELETE ON audit_auditlog, audit_audittile, audit_audittreehead FROM console;
 GRANT UPDATE (hashes) ON audit_audittile TO console;
 GRANT UPDATE (note) ON audit_audittreehead TO console;
+-- What witnesses and the time stamping authority said stays as it came.
+REVOKE UPDATE, DELETE ON audit_auditcosignature, audit_audittimestamp FROM console;
 -- Evidence of unknown deliveries stays as well. Only remarks are erased.
 REVOKE UPDATE, DELETE ON sends_evidence FROM console;
 GRANT UPDATE (remark, remark_salt) ON sends_evidence TO console;

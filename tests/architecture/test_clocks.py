@@ -14,6 +14,7 @@ ALLOWED = {
     "api/views/transfer.py": "in a file's name",
     "audit/export.py": "when that machine made the file",
     "audit/services.py": "a new key's time, for whose making no database is needed",
+    "audit/witness.py": "an auditor's own machine, which says when it saw what",
     "backups/services.py": "when that machine made the backup",
     "catalogue/": "validity begins and ends by the minute; the claim asks PostgreSQL's once more",
     "database/clock.py": "it compares the two, to say by how much they differ",

@@ -116,8 +116,7 @@ OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "following", "metrics"),
     "models",
     *("rollback", "selectors", "sentences", "services", "signing", "state", "tlog"),
-    "troubles",
-    *("verification", "verify"),
+    *("troubles", "verification", "verify", "witnessing"),
 }
 
 

@@ -18,13 +18,8 @@ from tests.support.factories import ROOT
 
 BY_THE_APPLICATIONS_ROLE = {
     *("test_own_work", "test_own_work_of_clients", "test_ledger", "test_chain"),
-    *(
-        "test_attackers",
-        "test_signatures",
-        "test_proof_of_send",
-        "test_kept_outside",
-        "test_outside",
-    ),
+    *("test_attackers", "test_signatures", "test_proof_of_send"),
+    *("test_kept_outside", "test_outside", "test_collecting", "test_timestamps"),
     *("test_growing", "test_publishing"),
     "test_state_attacks",
 }

@@ -472,6 +472,8 @@ UNRECORDED = {
     "audit.tree_grow": "takes the ledger's entries; an entry for each would never end",
     "audit.state_check_begin": "says how far a run is, which reads",
     "audit.state_check_go_on": "the same",
+    "audit.cosignatures_collect": "an entry for each would need the next cosignature, without end",
+    "audit.timestamp_make": "an entry for each would need the next stamp, without end",
     "sends.retention_begin": "says how far the run is; what is erased is recorded with it",
     "sends.retention_go_on": "calls texts_expire, which records what it erases",
     "sends.sends_watch": "records each pause that it makes: tests/sends/test_caution.py",

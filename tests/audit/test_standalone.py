@@ -1,4 +1,4 @@
-"""The verifier stands alone: its file, Python and cryptography."""
+"""The verifier and the witness stand alone: their files, Python and cryptography."""
 
 import shutil
 import subprocess
@@ -35,12 +35,13 @@ def test_the_file_alone_verifies_an_export(settings, tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
-def test_it_imports_nothing_of_the_console_and_no_django() -> None:
+@pytest.mark.parametrize("name", ["verify", "witness"])
+def test_it_imports_nothing_of_the_console_and_no_django(name: str) -> None:
     code = (
-        "import sys, console.audit.verify\n"
+        f"import sys, console.audit.{name}\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('django', 'msgspec')\n"
         "       or (name.startswith('console.') and name not in "
-        "('console.audit', 'console.audit.verify'))])"
+        f"('console.audit', 'console.audit.{name}'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

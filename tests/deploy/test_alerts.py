@@ -18,6 +18,7 @@ from console.notifications.settings import MailServer
 from console.sends.observe import worker_metrics
 from console.sends.observe.metrics import site_registry, worker_registry
 from console.webhooks.metrics import WebhookMetrics
+from tests.audit.witness.false_witness import witnessed_once
 from tests.support.demos import ROOT
 from tests.support.factories import make_public_webhook
 
@@ -79,6 +80,7 @@ def known(
     """All metrics that the console has where it has everything."""
     settings.CHECKPOINTS_TO = str(tmp_path)
     settings.MAIL_SERVER = MailServer("127.0.0.1", 25)
+    settings.WITNESS_POLICY = witnessed_once()
     make_public_webhook()
     monkeypatch.setattr(standby, "observed", lambda: standby.Source(True, seconds=0.0))
     InteractionPoll.objects.create(ended_at="2026-01-01T00:00Z")

@@ -21,8 +21,10 @@ from tests.incidents.incident_world import make_payments, start
 pytestmark = pytest.mark.django_db
 
 # Of every page: session, person, the rate's counter, teams and clients, what waits, whether all
-# sending is stopped, and PostgreSQL's clock. In a test savepoints count, too: two for each search.
-FRAME = 7
+# sending is stopped, PostgreSQL's clock, and for the red band of those who look after the trail the
+# newest checkpoint, the first entry after it, and whether a checkpoint was refused. In a test
+# savepoints count, too: two for each search.
+FRAME = 10
 PAGES = {
     "/help/": FRAME,
     "/home/": FRAME + 14,
@@ -39,7 +41,7 @@ PAGES = {
     "/incidents/": FRAME + 5,
     "/incidents/{incident}/": FRAME + 11,
     "/chats/{chat}/": FRAME + 12,
-    "/operations/": FRAME + 23,
+    "/operations/": FRAME + 35,
     "/chat-servers/": FRAME + 3,
     "/people/": FRAME + 5,
     "/account/": FRAME + 3,

@@ -15,6 +15,7 @@ from django.urls import resolve
 from console.accounts.models import User
 from console.audit import troubles as ledger_troubles
 from console.audit.tlog import standing
+from console.audit.witnessing import quorum
 from console.database.budget import MOST_USED
 from console.database.clock import TOLERANCE_SECONDS
 from console.database.sessions import COMMAND, DRAIN, JOB, QUEUE, WEB
@@ -52,7 +53,7 @@ def calls(module: ModuleType, function: str) -> list[ast.Call]:
 
 
 def trouble_codes() -> set[str]:
-    modules = (troubles, notification_troubles, ledger_troubles)
+    modules = (troubles, notification_troubles, ledger_troubles, quorum)
     found = [call for module in modules for call in calls(module, "Sentence")]
     found += calls(standing, "TreeRefused")
     return {ast.literal_eval(call.args[0]) for call in found}
@@ -118,6 +119,7 @@ def test_its_pages_are_there() -> None:
         ("`checkpoints_late`", ledger_troubles.UNSIGNED_SECONDS),
         ("`checkpoints_not_outside`", ledger_troubles.NOT_OUTSIDE_SECONDS),
         ("`tree_late`", ledger_troubles.NOT_OUTSIDE_SECONDS),
+        ("`cosignatures_late`", quorum.LATE_SECONDS),
         ("`notifications_late`", notification_troubles.LATE_SECONDS),
         ("`database unreachable` (503)", WEB.lock),
         ('"Unreachable"', drain.BACKOFF_FIRST_SECONDS),

@@ -15,6 +15,7 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.services import Record
 from console.audit.state.kinds import told
+from console.audit.witnessing.quorum import require_quorum
 from console.catalogue.content import snippets
 from console.catalogue.content.notices import (
     notice_rename,
@@ -132,9 +133,11 @@ def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
 
     A version whose `valid_from` is in the future is scheduled instead, in place of another
     scheduled one. Raises PermissionRefused (own_work) for the author, whatever else the actor may
-    do, and InvalidInput for a version that has ended since it was submitted.
+    do, InvalidInput for a version that has ended since it was submitted, and Unavailable if the
+    witnesses' quorum is late.
     """
     _require_reviewer(actor, version)
+    require_quorum()
     with transaction.atomic():
         _hold(version.notice)
         _lock(version, VersionStatus.IN_REVIEW, term("approved"))

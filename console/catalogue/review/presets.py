@@ -12,6 +12,7 @@ from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.state.kinds import told
+from console.audit.witnessing.quorum import require_quorum
 from console.catalogue.models import (
     ChangeStatus,
     PresetChange,
@@ -104,9 +105,11 @@ def preset_approve(actor: Actor, preset: VisibilityPreset, *, change: int) -> Vi
     """Approve a proposal, so that it takes effect now. `change` is the one that the reviewer saw.
 
     Raises PermissionRefused (own_work) for its author, Conflict if no proposal or a different one
-    is open, and InvalidInput if another preset has taken a similar name since.
+    is open, InvalidInput if another preset has taken a similar name since, and Unavailable if the
+    witnesses' quorum is late.
     """
     actor.require(Permission.REVIEW_CATALOGUE)
+    require_quorum()
     try:
         with transaction.atomic():
             proposed = _decide(actor, preset, change, ChangeStatus.APPROVED)

@@ -12,6 +12,7 @@ from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.state.kinds import told
+from console.audit.witnessing.quorum import require_quorum
 from console.catalogue.states import VersionStatus
 from console.database.clock import database_now
 from console.editing.revision import State, require_unchanged, revision
@@ -147,7 +148,9 @@ def version_submit(actor: Actor, version: PlaybookVersion) -> PlaybookVersion:
 
 def version_approve(actor: Actor, version: PlaybookVersion) -> PlaybookVersion:
     """Publish somebody else's version in place of the published one. Raises PermissionRefused for
-    one's own, and Unprocessable if one of its notices is retired by now."""
+    one's own, Unprocessable if one of its notices is retired by now, and Unavailable if the
+    witnesses' quorum is late."""
+    require_quorum()
     with transaction.atomic():
         locked = _lock_for_review(actor, version, term("approved"))
         notice_versions(actor, locked)

@@ -7,6 +7,7 @@ from django.db import transaction
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.audit.actions import Action
+from console.audit.witnessing.quorum import require_quorum
 from console.database.clock import database_now
 from console.errors import Conflict, PermissionRefused
 from console.sends import selectors
@@ -31,9 +32,10 @@ def send_approve(actor: Actor, send: Send) -> Send:
 
     Approves exactly the time that `send` carries. Raises PermissionRefused for one's own send;
     Conflict if the send does not await approval (any more) or has been moved; Unprocessable if its
-    notice is retired or not valid at that time.
+    notice is retired or not valid at that time; Unavailable if the witnesses' quorum is late.
     """
     _require_other(actor, send)
+    require_quorum()
     with transaction.atomic():
         locked = _lock_awaiting(send)
         if locked.scheduled_at != send.scheduled_at:

@@ -15,6 +15,7 @@ from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.chain import canonical_data
+from console.audit.witnessing.quorum import require_quorum
 from console.catalogue.kinds import traits
 from console.database import notifications
 from console.database.clock import database_now
@@ -118,6 +119,9 @@ def _decide(
             return known
         # From here on nobody else makes a send of this notice, or of this person's.
         plan = promised.bound(with_others(actor, plan, now))
+        # What an incident needs is made, and waits for its approval.
+        if plan.needs_approval and order.of_stage is None:
+            require_quorum()
         if plan.cover is None:
             require_quota(actor, len(plan.ready), now)
         # Read again, so that the undo seconds are whole however long the planning took.

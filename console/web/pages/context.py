@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from console.accounts.roles import Role
 from console.accounts.signing_in.second_factor import second_factor_lacking
 from console.actors import Actor, Permission
+from console.audit.troubles import troubles_of_trust
 from console.catalogue.selectors import preset_review_queue, review_queue
 from console.database.built import Part, count_of, numbers
 from console.database.marking import marked
@@ -16,6 +17,7 @@ from console.notifications.kinds import kinds_of
 from console.notifications.selectors import heard_in, waiting_parts
 from console.sends.selectors import sending_stopped, sends_awaiting_approval, sends_running
 from console.site.access import actor_of
+from console.text.wording import worded
 from console.web.requests.unsaved import kept_forms
 
 
@@ -34,12 +36,20 @@ def console(request: HttpRequest) -> dict[str, Any]:
     }
     if not is_fragment:  # a fragment has no frame
         context |= _frame(actor) | {"sending_stopped": sending_stopped()}
+        context["distrust"] = _distrust(actor)
         context |= kept_forms(request) | {"unsaved_hours": settings.UNSAVED_HOURS}
         # No live events before the person has chosen a password and given a second factor.
         context["may_follow"] = not (
             request.user.must_change_password or second_factor_lacking(request, request.user)
         )
     return context
+
+
+def _distrust(actor: Actor) -> list[str]:
+    """Return why the trail is not proved up to now, for those who look after it."""
+    if not (actor.may(Permission.VIEW_AUDIT) or actor.may(Permission.ADMINISTER)):
+        return []
+    return [worded(each) for each in troubles_of_trust()]
 
 
 def _frame(actor: Actor) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
-from console.actors import Permission
+from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.audit.checkpoints import own_public_key
 from console.audit.downloads import ledger_download
@@ -22,15 +22,18 @@ from console.audit.selectors import (
     audit_checkpoints,
     audit_entries,
     audit_kept_to,
+    audit_newest_stamp,
     audit_seals,
     audit_search,
     audit_tree,
+    audit_witnessing,
     nightly_state_check,
 )
 from console.audit.sentences import in_words
 from console.audit.state.running import Progress, state_check_stop
 from console.audit.verification import ENTRIES_A_PART, Verification
 from console.audit.verify import Unreadable, sentences
+from console.audit.witnessing.quorum import has_quorum
 from console.database.deadlines import searched
 from console.database.standby import FROM_PRIMARY
 from console.editing.paging import KeysetPage, keyset_page
@@ -213,6 +216,17 @@ def _proof_context(request: HttpRequest) -> dict[str, Any]:
         "kept_to": audit_kept_to(actor),
         "tree": tree,
         "tree_refused": worded(tree.refused) if tree and tree.refused else "",
+        **_witness_context(actor),
+    }
+
+
+def _witness_context(actor: Actor) -> dict[str, Any]:
+    found = audit_witnessing(actor)
+    return {
+        "witnessing": found,
+        "quorum_asked": found is not None and has_quorum(found.policy),
+        "standings": found.standings if found else [],
+        "stamp": audit_newest_stamp(actor),
     }
 
 
