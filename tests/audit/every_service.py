@@ -412,6 +412,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
         SendOrder(notice_key=w.make_notice().notice.key, interactions=[w.make_interaction().pk]),
     ),
     "sends.send_pause": lambda w: partial(send_pause, w.sender, w.send()),
+    "sends.delivery_prove": lambda w: w.proving_one(),
     "sends.send_prove": lambda w: w.proving(),
     "sends.send_reject": lambda w: partial(
         send_reject, w.approver, w.large_send(), reason="Too many"

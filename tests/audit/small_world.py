@@ -31,6 +31,7 @@ from console.audit.checkpoints import new_key, own_public_key
 from console.audit.models import AuditSignature
 from console.audit.signing import forget_signer
 from console.audit.tlog.growing import tree_grow
+from console.audit.tlog.making import tree_make
 from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create, version_submit
@@ -74,7 +75,7 @@ from console.sends.models import (
 )
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
-from console.sends.proof.issue import send_prove
+from console.sends.proof.issue import delivery_prove, send_prove
 from console.sends.proof.ledger import write_records
 from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test
@@ -292,6 +293,14 @@ class World:
         send = self.over("delivered")
         audit.checkpoint_make()
         return partial(send_prove, auditor, send, BytesIO())
+
+    def proving_one(self) -> Call:
+        self.new_audit_key()
+        auditor = replace(self.sender, permissions=self.root.permissions)
+        delivery = self.over("delivered").deliveries.get()
+        audit.checkpoint_make()
+        tree_make()
+        return partial(delivery_prove, auditor, delivery)
 
     def ended_chat(self) -> str:
         send = self.over("delivered")

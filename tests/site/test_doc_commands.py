@@ -41,7 +41,7 @@ def test_they_are_there() -> None:
     assert len(found) > 15
     assert {"backup", "restore", "restored", "audit_verify", "worker", "serve"} <= found
     # audit.md: `notice-console checkpoint` and so on begin what is signed.
-    what_is_signed = {"checkpoint", "batch", "certificate", "revocation"}
+    what_is_signed = {"checkpoint", "batch", "certificate", "revocation", "delivery"}
     assert found - set(get_commands()) == what_is_signed
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from console.audit.actions import Action
 from console.audit.chain import canonical_data, canonical_time
 from console.audit.models import AuditEntry, AuditTreeHead
 from console.audit.tlog import leaves, tree
 from console.audit.tlog.merkle import inclusion_path
+from console.database.clock import near_now
 from console.sends.models import Delivery
 from console.sends.proof.delivery_file import DeliveryProof, Item, ProvedEntry
 from console.sends.proof.ledger import version_facts
@@ -48,7 +48,7 @@ def proof_under(
     return DeliveryProof(
         delivery=delivery.pk,
         send=delivery.send_id,
-        made_at=canonical_time(timezone.now()),
+        made_at=canonical_time(near_now()),
         head=head.note,
         version=canonical_data(version_facts(delivery.send.version)),
         entries=list(_proved(head, delivery, entries)),
