@@ -7,7 +7,6 @@ page is held to the format, and not to what the console happens to write.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +21,6 @@ from tests.support import axe
 from tests.support.browsing import Complaints
 from tests.support.page_policy import PAGE
 
-ROOT = Path(__file__).resolve().parents[2]
-VECTORS = ROOT / "docs" / "examples" / "delivery-proof-vectors.json"
 KEY = maker.b64(maker.public(CONSOLE))
 VKEYS = [maker.vkey(name) for name in WITNESSES]
 GIVEN = {"key": KEY, "witnesses": "\n".join(VKEYS), "needed": 2}
