@@ -1569,6 +1569,10 @@ _PROOF_KEYS = {
     *("key_id", "signature"),
 }
 _ENTRY_KEYS = {"seq", "leaf", "salt", "path"}
+_LEAF_KEYS = {
+    *("action", "actor_name", "actor_ref", "at", "data", "hash", "prev_hash", "seq"),
+    *("target_kind", "target_name", "target_ref"),
+}
 _ITEM_KEYS = {"index", "of", "said", "salt", "path"}
 _OUTCOMES = {
     f"deliveries.{status}" for status in ("delivered", "failed", "unknown", "skipped", "cancelled")
@@ -1651,13 +1655,32 @@ def _proof_said(data: bytes) -> dict[str, Any]:
     more |= {"timestamp"} if "timestamp" in said else set()
     if said.keys() != _PROOF_KEYS | more or (said["format"], said["kind"]) != (1, "delivery"):
         raise _Broken("The file is not a proof of one delivery in the format that this reads.")
-    if len(set(said["hashes"])) != len(said["hashes"]):
-        raise _Broken("The file has a hash twice.")
+    if not all(type(said[name]) is int for name in ("format", "delivery", "send")):
+        raise _Broken("The file is not a proof of one delivery in the format that this reads.")
+    datetime.strptime(said["made_at"], "%Y-%m-%dT%H:%M:%S.%fZ")
+    parts = [*said["entries"], *(each["item"] for each in said["entries"] if "item" in each)]
+    used = {place for each in parts for place in each["path"]}
+    if len(set(said["hashes"])) != len(said["hashes"]) or used != {*range(len(said["hashes"]))}:
+        raise _Broken("The file has a hash twice, or one that no path leads over.")
+    for text in [*said["hashes"], *([said["timestamp"]] if "timestamp" in said else [])]:
+        if not text or base64.b64encode(_decoded(text)).decode() != text:
+            raise ValueError(text)
     return dict(said)
 
 
 def _refuse_number(text: str) -> object:
     raise ValueError(text)
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def _salt(text: str) -> bytes:
+    salt = bytes.fromhex(text)
+    if salt.hex() != text or len(salt) != 16:
+        raise ValueError(text)
+    return salt
 
 
 def _note_key_id(name: str, kind: bytes, public: bytes) -> bytes:
@@ -1744,6 +1767,8 @@ def _entry_holds(
     seq, leaf = said["seq"], json.loads(said["leaf"])
     if said.keys() != _ENTRY_KEYS | ({"item"} if "item" in said else set()) or leaf["seq"] != seq:
         raise ValueError(seq)
+    if leaf.keys() != _LEAF_KEYS or type(seq) is not int:
+        raise ValueError(seq)
     if not _is_in(said, said["leaf"], seq - 1, size, root, proof["hashes"]):
         raise _Broken("Entry {seq} in the file is not the one in the tree.", seq=seq)
     if ("item" in said) != ("deliveries_root" in leaf["data"]):
@@ -1763,16 +1788,16 @@ def _is_in(
     said: Mapping[str, Any], text: str, index: int, size: int, root: bytes, hashes: Sequence[str]
 ) -> bool:
     """Follow a path from a leaf to the root of a tree (RFC 9162, 2.1.3.2)."""
-    salt = bytes.fromhex(said["salt"])
-    if not (isinstance(index, int) and 0 <= index < size) or len(salt) != 16:
+    salt = _salt(said["salt"])
+    if not (type(index) is int and type(size) is int and 0 <= index < size):
         return False
     data = hashlib.sha256(salt + text.encode()).digest()
     found = hashlib.sha256(b"\0" + data).digest()
     last = size - 1
     for place in said["path"]:
-        if place < 0 or last == 0:
+        if type(place) is not int or place < 0 or last == 0:
             return False
-        other = base64.b64decode(hashes[place], validate=True)
+        other = _decoded(hashes[place])
         if index & 1 or index == last:
             found = hashlib.sha256(b"\1" + other + found).digest()
             while not index & 1 and index:
@@ -1791,9 +1816,13 @@ def _delivery_holds(
     if [each["seq"] for each in entries] != sorted({each["seq"] for each in entries}):
         raise ValueError(send)
     for each in entries:
-        kind, _dot, _rest = each["action"].partition(".")
+        kind, _dot, rest = each["action"].partition(".")
         is_of_send = (each["target_kind"], each["target_ref"]) == ("send", send)
-        if kind not in ("send", "deliveries", "version") or (kind != "version") != is_of_send:
+        if (
+            not rest
+            or kind not in ("send", "deliveries", "version")
+            or (kind != "version") != is_of_send
+        ):
             raise _Broken("Entry {seq} is of something else.", seq=each["seq"])
         if (kind == "deliveries") != ("item" in each) or (
             "item" in each and each["item"]["id"] != delivery

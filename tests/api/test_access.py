@@ -144,6 +144,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("POST", "send-retry-unknown"): (set(), {"may_show_twice": True}, 0),
     ("GET", "send-deliveries"): ({"read", "auditor"} | ADMINISTER, None, 200),
     ("GET", "send-proof"): ({"auditor"}, None, 200),
+    ("GET", "delivery-proof"): ({"auditor"}, None, 200),
     ("GET", "sending-stop"): (SEE_SERVERS, None, 200),
     ("PUT", "sending-stop"): (ADMINISTER, {"reason": "Wrong text"}, 200),
     ("DELETE", "sending-stop"): (ADMINISTER, None, 409),  # it is not stopped
@@ -250,6 +251,7 @@ def address(
         "interaction": {"interaction_id": "a1"},
         "interaction-test": {"interaction_id": "a1"},
         "delivery-evidence": {"delivery_id": delivery},
+        "delivery-proof": {"delivery_id": delivery},
         "notice": {"key": "greeting"},
         **{
             f"notice-{name}": {"key": "greeting"}

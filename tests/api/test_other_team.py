@@ -62,7 +62,10 @@ def of_sales(
 
 def expected(method: str, name: str) -> int | str:
     allowed, _body, status = TABLE[method, name]
-    if name == "send-proof":  # asked for before any send is looked for, and none of theirs
+    if name in (
+        "send-proof",
+        "delivery-proof",
+    ):  # asked for before any send is looked for, and none of theirs
         return "refused"
     if name == "interaction-test":  # for administrators, who see all teams
         return "refused"

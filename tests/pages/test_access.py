@@ -96,6 +96,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "send-retry-failed": ("post", {"send_id": "SEND"}, {"supervisor"}),
     "send-retry-unknown": ("post", {"send_id": "SEND"}, {"supervisor"}),
     "send-reschedule": ("post", {"send_id": "SEND"}, {"supervisor"}),
+    "delivery-proof": ("post", {"delivery_id": "DELIVERY"}, {"auditor"}),
     "send-proof": ("post", {"send_id": "SEND"}, {"auditor"}),
     "erase": ("post", {}, {"administrator"}),
     "retention-stop": ("post", {}, {"administrator"}),
