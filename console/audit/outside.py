@@ -5,6 +5,7 @@ the database could fill in. A folder is read. What an address took is in a recei
 audit key can sign. It says so to processes that can't read the folder, too.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,25 @@ def receipt_of(place: str) -> dict[str, Any] | None:
     return found.said
 
 
+def can_read(place: Path) -> bool:
+    """Return whether this process can read a folder: on another machine it may not be there."""
+    return os.access(place, os.R_OK | os.X_OK) and place.is_dir()
+
+
 def newest_outside() -> Mapping[str, Any] | None:
-    """Return the newest checkpoint outside, or the receipt that tells of it; None if none is."""
+    """Return the newest checkpoint outside, or the receipt that tells of it; None if none is.
+
+    For those who only tell of it: who can't read the folder goes by the receipt.
+    """
     place = settings.CHECKPOINTS_TO
-    if place.startswith("https://") or not Path(place).is_dir():
-        return receipt_of(place)
-    return newest_kept_outside()
+    return _standing() if place and can_read(Path(place)) else receipt_of(place)
+
+
+def _standing() -> Mapping[str, Any] | None:
+    """Return the newest checkpoint outside for those who put more there. An address can't be
+    read."""
+    place = settings.CHECKPOINTS_TO
+    return receipt_of(place) if place.startswith("https://") else newest_kept_outside()
 
 
 def kept_to() -> int:
@@ -55,7 +69,7 @@ def pending() -> list[int]:
 
     To an address without a receipt those go that are not noted as sent, and the newest one.
     """
-    newest, checkpoints = newest_outside(), AuditCheckpoint.objects.order_by("seq")
+    newest, checkpoints = _standing(), AuditCheckpoint.objects.order_by("seq")
     if newest is None and settings.CHECKPOINTS_TO.startswith("https://"):
         unsent = [*checkpoints.filter(outside_at=None).values_list("seq", flat=True)]
         last = checkpoints.values_list("seq", flat=True).last()
@@ -66,5 +80,5 @@ def pending() -> list[int]:
 
 def is_of_another() -> bool:
     """Return whether the newest checkpoint outside is none of this ledger's."""
-    newest = newest_outside()
+    newest = _standing()
     return newest is not None and not those_here([newest])

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
-from console.audit.checkpoints import new_key, public_key
+from console.audit.checkpoints import new_key, own_public_key, public_key
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.services import checkpoint_make, record
 from console.audit.tlog.making import tree_make
@@ -24,6 +24,7 @@ PROOF, VERIFY, EXPORT = (reverse(f"audit-{name}") for name in ("proof", "verify"
 
 @pytest.fixture
 def page(browse: Callable[..., Client], auditor: User, settings: Any, tmp_path: Any) -> Client:
+    settings.AUDIT_OLD_KEYS = [own_public_key()]
     settings.AUDIT_KEY = new_key()
     settings.CHECKPOINTS_TO = str(tmp_path)
     for number in range(10):
@@ -148,6 +149,7 @@ def test_the_export_is_a_file_and_recorded(page: Client, auditor: User) -> None:
 
 
 def test_without_a_key_the_page_says_what_that_means(page: Client, settings: Any) -> None:
+    settings.AUDIT_OLD_KEYS = [own_public_key(), *settings.AUDIT_OLD_KEYS]
     settings.AUDIT_KEY = ""
     assert "manage.py audit_key" in text_of(page.get(PROOF))
     assert "The trail holds." in text_of(page.post(VERIFY))

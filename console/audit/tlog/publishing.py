@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from console.audit.models import AuditTreeHead
-from console.audit.outside import receipt_of, receipt_write
+from console.audit.outside import can_read, receipt_of, receipt_write
 from console.audit.tlog.growing import tree_locked
 from console.audit.tlog.merkle import HASH_BYTES, root_at
 from console.audit.tlog.notes import BadNote
@@ -68,7 +68,7 @@ def published_to() -> int:
     place, log, size = folder(), current_log(), tree_size()
     if place is None or log is None:
         return 0
-    if not place.is_dir():
+    if not can_read(place):
         receipt = receipt_of(str(place))
         return receipt["seq"] if receipt else 0
     try:

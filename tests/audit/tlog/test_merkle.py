@@ -171,3 +171,19 @@ def test_peaks_are_as_many_as_the_size_says() -> None:
         merkle.Peaks(3, [merkle.EMPTY])
     with pytest.raises(ValueError, match="32 bytes"):
         merkle.Peaks(1, [b"x"])
+
+
+@given(data=st.data(), size=sizes, claimed=sizes)
+def test_a_proof_of_another_length_proves_nothing(
+    data: st.DataObject, size: int, claimed: int
+) -> None:
+    """Without the size an inner node would pass for a leaf, or a part for the whole."""
+    index = data.draw(st.integers(min_value=0, max_value=min(size, claimed) - 1))
+    proof, root = merkle.inclusion_path(read, index, size), naive_root(DATA[:size])
+    if len(naive_path(index, DATA[:claimed])) != len(proof):
+        assert not verify_inclusion(merkle.leaf_hash(DATA[index]), index, claimed, proof, root)
+    old = index + 1
+    goes_on = merkle.consistency_path(read, old, size)
+    if old < claimed and len(naive_consistency(old, DATA[:claimed])) != len(goes_on):
+        before = naive_root(DATA[:old])
+        assert not verify_consistency(old, before, claimed, root, goes_on)

@@ -277,6 +277,9 @@ def test_what_is_taken_away_outside_is_seen_and_put_there_again(settings: Any) -
     assert path.read_text("utf-8") == "".join(lines)
     path.unlink()
     assert ledger_not_outside_seconds() > 2000
+    path.parent.rename(path.parent.with_name("unmounted"))
+    checkpoint_make()
+    assert path.read_text("utf-8") == "".join(lines)
 
 
 def test_a_line_without_a_signature_counts_for_nothing(settings: Any) -> None:
