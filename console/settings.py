@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import available_timezones
 
+from console.accounts.approvals.settings import read_approval_rules
 from console.accounts.signing_in.directory_settings import read_directory_settings
 from console.api.http.rest_settings import rest_framework_settings
 from console.api.openapi.settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
@@ -358,6 +359,8 @@ LOGOUT_REDIRECT_URL = "account_login"
 SECOND_FACTOR = env.read(
     "CONSOLE_SECOND_FACTOR", env.one_of("privileged", "everyone", "nobody"), "privileged"
 )
+# Which approvals take the approver's security key.
+APPROVAL_RULES = read_approval_rules()
 LOCKOUT_FAILURES = env.read(
     "CONSOLE_LOCKOUT_FAILURES", env.number(least=3, most=100, unit="wrong passwords"), 8
 )

@@ -8,6 +8,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from console.accounts.approvals.asking import session_grade
+from console.accounts.approvals.stating import Confirmation
 from console.accounts.models import ApiClient, User
 from console.actors import Actor, Permission
 from console.api.http.conditions import etag
@@ -68,6 +70,13 @@ class ConsoleView(APIView):
     @property
     def actor(self) -> Actor:
         return cast(User | ApiClient, self.request.user).to_actor()
+
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """How an approval through the API is confirmed: never by a security key."""
+        if not isinstance(self.request.user, User):
+            return None
+        return Confirmation(session_grade(self.request._request))
 
     def read(
         self, serializer: type[BaseSerializer[Any]], *, partial: bool = False

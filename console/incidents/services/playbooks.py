@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from console.accounts.approvals.stating import Confirmation
+from console.accounts.approvals.writing import approval_record
 from console.accounts.models import Team
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
@@ -142,9 +144,12 @@ def version_submit(actor: Actor, version: PlaybookVersion) -> PlaybookVersion:
     return locked
 
 
-def version_approve(actor: Actor, version: PlaybookVersion) -> PlaybookVersion:
+def version_approve(
+    actor: Actor, version: PlaybookVersion, *, confirmation: Confirmation | None = None
+) -> PlaybookVersion:
     """Publish somebody else's version in place of the published one. Raises PermissionRefused for
-    one's own, and Unprocessable if one of its notices is retired by now."""
+    one's own, Unprocessable if one of its notices is retired by now, and what `approval_record`
+    raises."""
     with transaction.atomic():
         locked = _lock_for_review(actor, version, term("approved"))
         notice_versions(actor, locked)
@@ -152,7 +157,9 @@ def version_approve(actor: Actor, version: PlaybookVersion) -> PlaybookVersion:
             status=VersionStatus.SUPERSEDED
         )
         _decide(actor, locked, VersionStatus.PUBLISHED)
-        _record(actor, Action.PLAYBOOK_APPROVED, locked)
+        entry = _entry(Action.PLAYBOOK_APPROVED, locked)
+        entry = approval_record(actor, entry, confirmation=confirmation)
+        audit.record_many(actor, [entry])
     return locked
 
 
@@ -228,6 +235,10 @@ def _target(playbook: Playbook) -> audit.Target:
 
 
 def _record(actor: Actor, action: Action, version: PlaybookVersion) -> None:
+    audit.record_many(actor, [_entry(action, version)])
+
+
+def _entry(action: Action, version: PlaybookVersion) -> audit.Record:
     data: dict[str, Any] = {
         "version": version.number,
         "status": str(version.status),
@@ -237,4 +248,4 @@ def _record(actor: Actor, action: Action, version: PlaybookVersion) -> None:
         data["reject_reason"] = version.reject_reason
     if version.playbook.team is not None:
         data["team"] = version.playbook.team.name
-    audit.record(actor, action, target=_target(version.playbook), data=data)
+    return audit.Record(action, _target(version.playbook), data)

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from console.accounts.approvals.asking import asks_for_key, confirmation_of
 from console.accounts.own_work import own_refs
 from console.actors import Permission
 from console.database.clock import database_now
@@ -43,6 +44,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
 
 @asks
 @require(Permission.APPROVE_SENDS)
+@asks_for_key(lambda send_id: reverse("send-approvals"))
 def approve(request: HttpRequest, send_id: int) -> HttpResponse:
     actor = actor_of(request)
     try:
@@ -58,7 +60,7 @@ def approve(request: HttpRequest, send_id: int) -> HttpResponse:
                 "send_changed",
                 "Not approved: its sender has given it another time. Go back and look again.",
             )
-        after = send_approve(actor, send)
+        after = send_approve(actor, send, confirmation=confirmation_of(request))
         words = _("Send %(id)s is approved and leaves at its time.")
         if after.status == SendStatus.RUNNING:
             words = _("Send %(id)s is approved and leaves now.")
