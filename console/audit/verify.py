@@ -929,6 +929,8 @@ class Approvals:
                 complaint = phrase("what it says of its confirmation can't be read")
             if complaint:
                 self._fault(entry, complaint)
+        elif "confirmation" in data:
+            self._fault(entry, phrase("it is no approval any more"))
 
     def _fault(self, entry: Mapping[str, Any], complaint: str) -> None:
         self.findings.append(
@@ -1018,6 +1020,9 @@ class Approvals:
                     name=name,
                     told=expected,
                 )
+        kind = said["kind"]
+        if entry["target_kind"] != ("user" if kind == "role" else kind):
+            return phrase("it is of something else, {kind!r}", kind=entry["target_kind"])
         if set(also) & set(data):
             return phrase("what was signed says the same thing twice")
         sites = self.rules["sites"] if self.rules else [statement["site"]]

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -340,7 +341,7 @@ def test_a_removed_key_confirms_nothing(anna: Approver) -> None:
     question = anna.asked(version_to_approve())
     bob_key = SoftwareKey()
     bob_key.registered(anna.user)
-    anna.user.authenticator_set.first().delete()
+    Authenticator.objects.filter(user=anna.user).earliest("pk").delete()
     refused(question.answered(), "it is none of your security keys")
 
 

@@ -75,6 +75,7 @@ def test_what_changed_is_recorded_from_and_to(adam: Actor, supervisor: User) -> 
         "email": {"from": "", "to": "sue@example.org"},
         "roles": {"from": ["supervisor"], "to": ["approver", "supervisor"]},
         "teams": {"from": ["Sales"], "to": ["Support"]},
+        "confirmation": {"grade": "session", "rule": "off"},
     }
 
 
@@ -230,7 +231,10 @@ def test_with_the_account_all_sessions_end_for_good(adam: Actor, supervisor: Use
 
     user_reactivate(adam, supervisor)
     assert not is_in(laptop)
-    assert newest_entry().data == {"roles": ["supervisor"]}
+    assert newest_entry().data == {
+        "roles": ["supervisor"],
+        "confirmation": {"grade": "session", "rule": "off"},
+    }
     assert signs_in("sue", PASSWORD)
 
 

@@ -16,7 +16,7 @@ from console.accounts.services import security_events
 from console.audit.actions import Action
 from console.audit.verify import to_web
 
-METHODS = {"ES256": ES256, "EdDSA": EdDSA, "RS256": RS256}
+METHODS: dict[str, Any] = {"ES256": ES256, "EdDSA": EdDSA, "RS256": RS256}
 
 
 def new_private_key(method: str) -> Any:
