@@ -106,6 +106,7 @@ PAUSE_ABOVE_PERCENT = env.read(
 CONTACT_BUDGET = read_contact_budget()
 INTERACTION_RETENTION_DAYS = env.read("CONSOLE_INTERACTION_RETENTION_DAYS", env.days(least=1), 30)
 TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0), 0)  # 0: forever
+RECORD_READING = env.read("CONSOLE_RECORD_READING", env.boolean, False)
 # The ledger: its signing key, the public keys that signed before, and where checkpoints go.
 AUDIT_KEY = env.read("CONSOLE_AUDIT_KEY", env.key, "") or (
     kept(CONSOLE_DATA / "audit_key", made_up_key()) if EMBEDDED else ""

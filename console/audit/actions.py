@@ -145,6 +145,7 @@ class Action(models.TextChoices):
     WEBHOOK_SECRETS_REENCRYPTED = "webhook_secrets.reencrypted", _("Webhooks' secrets re-encrypted")
     MAIL_TESTED = "mail.tested", _("Mail tested")
     APPROVALS_RULES_SET = "approvals.rules_set", _("Rules of approvals set")
+    TEXTS_READ = "texts.read", _("Customers' texts read")
     AUDIT_EXPORTED = "audit.exported", _("Trail exported")
     AUDIT_ARCHIVED = "audit.archived", _("Trail archived")
     AUDIT_KEY_REVOKED = "audit.key_revoked", _("Key of a process revoked")
@@ -333,6 +334,7 @@ EVENTS = {
     Action.WEBHOOK_SECRETS_REENCRYPTED: _event("key", "webhooks"),
     Action.MAIL_TESTED: _event("user"),
     Action.APPROVALS_RULES_SET: _event("approvals", "version preset playbook send role sites"),
+    Action.TEXTS_READ: _event("texts", "reads"),
     Action.AUDIT_EXPORTED: _event("ledger", "action target_kind target_ref format upto export"),
     Action.AUDIT_ARCHIVED: _event("ledger", "file hash sha256"),
     Action.AUDIT_KEY_REVOKED: _event("key", "revocation"),

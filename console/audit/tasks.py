@@ -5,6 +5,7 @@ from django.db import transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
+from console.audit.readings import readings_enter
 from console.audit.services import checkpoint_make
 from console.audit.tlog.making import PIECES_A_RUN, TILES_A_RUN, tree_make
 
@@ -37,3 +38,11 @@ def _tree_later() -> None:
             app.configure_task(TREE, queueing_lock="tree").defer()
     except AlreadyEnqueued:
         return
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="console.audit.tasks.enter_readings", queueing_lock="readings")
+def enter_readings(timestamp: int) -> None:
+    """Enter every five seconds who was shown customers' texts."""
+    while readings_enter():
+        pass

@@ -115,7 +115,7 @@ OF_ACCOUNTS = {
 OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "following", "metrics"),
     "models",
-    *("rollback", "selectors", "sentences", "services", "signing", "tlog", "troubles"),
+    *("readings", "rollback", "selectors", "sentences", "services", "signing", "tlog", "troubles"),
     *("verification", "verify"),
 }
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db.models import TextChoices
@@ -65,15 +65,12 @@ class KeyNeeded(Unconfirmed):
     """An approval that the approver's security key has to confirm first. `record` is what would be
     entered, `also` what else is approved."""
 
-    def __init__(self, record: Record, also: Mapping[str, Any]) -> None:
-        what, _label = KINDS[APPROVALS[str(record.action)]]
-        super().__init__(
-            "approval_needs_key",
-            "Approving {what} takes your security key: approve it on the console's pages.",
-            what=what,
-        )
-        self.record = record
-        self.also = also
+    record: Record
+    also: Mapping[str, Any]
+
+    def about(self, record: Record, also: Mapping[str, Any]) -> Self:
+        self.record, self.also = record, also
+        return self
 
 
 def rule_of(kind: str) -> str:

@@ -68,7 +68,12 @@ def approval_record(
     _enter_rules()
     if _takes_key(actor, kind, rule):
         if confirmation is None or confirmation.answer is None:
-            raise KeyNeeded(record, also or {})
+            what, _label = KINDS[kind]
+            raise KeyNeeded(
+                NO_KEY,
+                "Approving {what} takes your security key: approve it on the console's pages.",
+                what=what,
+            ).about(record, also or {})
         said = _signed(actor, record, also or {}, confirmation)
     else:
         said = {"grade": str(grade_of(actor, confirmation))}

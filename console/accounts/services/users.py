@@ -54,13 +54,8 @@ def user_create(
     _require_known(roles)
     try:
         with transaction.atomic():
-            user = User.objects.create_user(
-                username=username,
-                password=password,
-                roles=list(roles),
-                must_change_password=must_change_password,
-                **names,
-            )
+            given = {"roles": list(roles), "must_change_password": must_change_password, **names}
+            user = User.objects.create_user(username=username, password=password, **given)
             user.teams.set(teams)
             data = {"roles": list(roles), "teams": [team.name for team in teams]}
             _record(actor, Action.USER_CREATED, user, data, confirmation)

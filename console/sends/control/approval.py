@@ -55,13 +55,7 @@ def send_approve(actor: Actor, send: Send, *, confirmation: Confirmation | None 
         require_valid(locked.version, at=release_at, now=now)
         locked.approved_by_ref, locked.approved_by_name = actor.ref, actor.name
         locked.approved_at = now
-        if release_at > now:
-            locked.status = SendStatus.SCHEDULED
-            queue.enqueue_send(locked, ())
-        else:
-            locked.status, locked.release_at = SendStatus.RUNNING, now
-            outbox_move(locked, now)
-            queue.enqueue_drains(queue.servers_of_sends([locked.pk]))
+        _let_go(locked, release_at, now)
         locked.save(
             update_fields=[
                 *("approved_by_ref", "approved_by_name", "approved_at", "status", "release_at")
@@ -78,6 +72,17 @@ def send_approve(actor: Actor, send: Send, *, confirmation: Confirmation | None 
             actor, locked, approval_record(actor, entry, also=also, confirmation=confirmation)
         )
     return locked
+
+
+def _let_go(send: Send, release_at: datetime, now: datetime) -> None:
+    """Let an approved send leave at its time, or at once."""
+    if release_at > now:
+        send.status = SendStatus.SCHEDULED
+        queue.enqueue_send(send, ())
+    else:
+        send.status, send.release_at = SendStatus.RUNNING, now
+        outbox_move(send, now)
+        queue.enqueue_drains(queue.servers_of_sends([send.pk]))
 
 
 def _what_leaves(send: Send) -> dict[str, object]:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from console.accounts.approvals.asking import asks_for_key, confirmation_of
 from console.accounts.own_work import own_refs
 from console.actors import Permission
+from console.audit.readings import shows_texts
 from console.database.clock import database_now
 from console.editing.confirmation import Question, ask, ask_then, asks, posted
 from console.errors import Conflict, NotFound
@@ -33,8 +34,10 @@ def approvals(request: HttpRequest) -> HttpResponse:
     refs = own_refs(actor)
     others = list(sends_awaiting_approval(actor)[:SHOWN])
     own = sends_visible(actor).filter(actor_ref__in=refs, status=SendStatus.AWAITING_APPROVAL)
+    briefs = briefs_of([*others, *own[:SHOWN]])
+    shows_texts(request, (sample.chat for brief in briefs for sample in brief.samples))
     context = {
-        "briefs": briefs_of([*others, *own[:SHOWN]]),
+        "briefs": briefs,
         "own_refs": refs,
         "now": database_now(),
         "approval_above": settings.APPROVAL_ABOVE,

@@ -11,6 +11,7 @@ from console.accounts.approvals.grades import approval_grades
 from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
+from console.audit.readings import shows_texts
 from console.database.clock import database_now
 from console.editing.paging import keyset_page, numbered_page
 from console.interactions.selectors import chats_seen, present_names
@@ -133,6 +134,7 @@ def send_page(
         deliveries = filters.only(send_deliveries(actor, context["send"], status=chosen))
         deliveries = deliveries.prefetch_related(*tries(actor))
         page = numbered_page(request, deliveries, DELIVERIES_A_PAGE)
+    shows_texts(request, (each.interaction_id for each in page or () if each.body))
     # The part of the page that follows the send has none of them.
     is_part = bool(request.htmx)  # type: ignore[attr-defined]
     context |= {
