@@ -11,6 +11,7 @@ from django.shortcuts import render
 
 from console.accounts.approvals.stating import KINDS, Confirmation, Grade, KeyNeeded
 from console.accounts.approvals.writing import approval_ask, key_answer_read
+from console.accounts.roles import Role
 from console.accounts.signing_in.addresses import sender_address
 from console.audit.verify import APPROVALS
 from console.site.access import actor_of
@@ -72,6 +73,12 @@ def asks_for_key(back: Callable[..., str]) -> Callable[[Any], Any]:
     return decorate
 
 
+def _roles(roles: Any) -> list[str]:
+    """Return the labels of the roles that somebody is to have."""
+    given = roles["to"] if isinstance(roles, dict) else roles or ()
+    return [str(Role(role).label) for role in given]
+
+
 def _ask(request: HttpRequest, needed: KeyNeeded, back: str) -> HttpResponse:
     site = request.get_host().partition(":")[0]
     options = approval_ask(
@@ -84,9 +91,13 @@ def _ask(request: HttpRequest, needed: KeyNeeded, back: str) -> HttpResponse:
         if name not in OF_THE_PAGE
         for value in values
     ]
+    kind, ref, name = needed.record.target
     context = {
         "label": label,
-        "name": needed.record.target[2],
+        "name": name,
+        "ref": ref if kind == "version" else "",
+        "number": needed.record.data.get("version") if kind == "playbook" else None,
+        "roles": _roles(needed.record.data.get("roles")) if kind == "user" else [],
         "kept": kept,
         "back": back,
         "js_data": {"request_options": options},
