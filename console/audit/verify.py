@@ -1802,7 +1802,7 @@ def _approvals_hold(
         return
     entries = _shown_entries(proof, report)
     released = [entry for entry in told if entry["action"] == "send.approved"]
-    approvals = Approvals(approvers, is_whole=True)
+    approvals = Approvals(approvers, is_whole=not proof.manifest.get("sealed"))
     for entry in sorted([*entries, *released], key=lambda entry: int(entry["seq"])):
         before = len(approvals.findings), approvals.counts[BY_KEY]
         approvals.take(entry)
@@ -1812,6 +1812,12 @@ def _approvals_hold(
     for entry in released:
         _release_is_of(created, entry, report)
     report.findings += approvals.findings
+    if approvals.counts["unknown_key"]:
+        report.prove(
+            "Not proved: whose security key signed. The entries that say so may be in an archive: "
+            "the ledger begins here after entry {sealed}.",
+            sealed=proof.manifest["sealed"],
+        )
     for version in _versions_in(send["version"]):
         _approval_is_of(version, entries, report)
     covered = _covered(proof)

@@ -38,11 +38,15 @@ APPROVED = {
 
 
 @pytest.fixture(autouse=True)
-def _site(chat_server: Any, settings: Any) -> None:
-    settings.APPROVAL_ABOVE = 1
+def _keys(settings: Any) -> None:
     settings.AUDIT_KEY = new_key()
     settings.AUDIT_OLD_KEYS = []
     settings.CHECKPOINTS_TO = ""
+
+
+@pytest.fixture(autouse=True)
+def _site(_keys: None, chat_server: Any, settings: Any) -> None:
+    settings.APPROVAL_ABOVE = 1
     settings.ALLOWED_HOSTS = ["testserver"]
     settings.APPROVAL_RULES = dict.fromkeys(KINDS, "required")
 
@@ -450,11 +454,13 @@ def proof_told(path: Path, settings: Any, **approvers: Any) -> str:
     return "\n".join(verify.sentences(report))
 
 
-def rewritten(path: Path, change: Callable[[dict[str, list[Any]]], object]) -> Path:
+def rewritten(
+    path: Path, change: Callable[[dict[str, list[Any]]], object], **manifest_too: Any
+) -> Path:
     """The proof with other files, which the console has signed, too."""
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    manifest = json.loads(files[MANIFEST])
+    manifest = {**json.loads(files[MANIFEST]), **manifest_too}
     rows = {
         name: [json.loads(line) for line in text.splitlines()]
         for name, text in files.items()
@@ -523,6 +529,19 @@ def test_a_proof_that_was_written_anew(change: Any, words: str, proof: Path, set
     said = proof_told(rewritten(proof, change), settings)
     assert words in said
     assert said.endswith("DOES NOT HOLD")
+
+
+def test_a_proof_whose_older_entries_are_archived(proof: Path, settings: Any) -> None:
+    """It can't say whose key signed, nor which rule stood, and says that."""
+
+    def archive(rows: dict[str, list[Any]]) -> None:
+        drop("user.second_factor_added")(rows)
+        drop("approvals.rules_set")(rows)
+
+    said = proof_told(rewritten(proof, archive, sealed=9), settings)
+    assert said.endswith("HOLDS")
+    assert "Not proved: whose security key signed." in said
+    assert "after entry 9" in said
 
 
 def test_a_proof_whose_people_were_swapped(proof: Path, settings: Any) -> None:

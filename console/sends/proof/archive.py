@@ -20,6 +20,7 @@ from console.audit.export import (
     certificates_said,
     json_lines,
     ledger_lines,
+    sealed_to,
     signatures_said,
     write_manifest,
     write_part,
@@ -180,6 +181,8 @@ class ProofWriter:
             "last": checkpoint.seq,
             "head": checkpoint.hash,
             "files": self.files,
+            # Older entries are in archives, those of approvals and keys among them.
+            **({"sealed": sealed} if (sealed := sealed_to().seq) else {}),
         }
         write_manifest(self.archive, "proof", said)
         return first, checkpoint.seq
