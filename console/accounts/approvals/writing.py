@@ -145,6 +145,7 @@ def _signed(
     key = _own_key(actor.ref, answer["credential_id"])
     if not security_events.security_key_counted(key, _counter(answer)):
         raise _counted_back()
+    key.record_usage()
     _note_key(key)
     asked.delete()
     return {
