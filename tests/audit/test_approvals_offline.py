@@ -83,7 +83,7 @@ def told(settings: Any, tmp_path: Path) -> Callable[..., str]:
         path = tmp_path / "export.zip"
         write_anew(path, entries)
         keys = verify.Keys([public_key(settings.AUDIT_KEY)])
-        report = verify.verify_export(path, keys, (), approvers or None)
+        report = verify.verify_export(path, keys, (), approvers=approvers or None)
         return "\n".join(verify.sentences(report))
 
     return say
@@ -450,7 +450,7 @@ def prove(auditor: Any, tmp_path: Path) -> Callable[[], Path]:
 
 def proof_told(path: Path, settings: Any, **approvers: Any) -> str:
     keys = verify.Keys([public_key(settings.AUDIT_KEY)])
-    report = verify.verify_export(path, keys, (), approvers or None)
+    report = verify.verify_export(path, keys, (), approvers=approvers or None)
     return "\n".join(verify.sentences(report))
 
 

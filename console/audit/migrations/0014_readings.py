@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("audit", "0008_signatures"),
+        ("audit", "0009_tree"),
     ]
 
     operations = [
