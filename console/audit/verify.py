@@ -743,6 +743,7 @@ _STATED = {
 }
 _ASSERTED = {"credential_id", "public_key", "authenticator_data", "client_data", "signature"}
 APPROVAL_FORMAT = 1
+_DECIDED = {"confirmation", "release_at", "rows"}
 # For so long after the console has asked for it an approval may be entered.
 APPROVAL_SECONDS = 600
 # Parts of an authenticator's data: the digest of the site's name, flags, counter.
@@ -754,10 +755,9 @@ METHODS = (ES256, EDDSA, RS256)
 
 
 def approval_content(data: Mapping[str, Any], also: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an approver signs: the entry's data, and what else was approved. The moment at
-    which a send leaves is left out, since it is only known when it is approved."""
-    said = {name: each for name, each in data.items() if name not in ("confirmation", "release_at")}
-    return {**said, **also}
+    """Return what an approver signs: the entry's data, and what else was approved. What is only
+    known when it is approved is left out: when a send leaves, and the rows in the database."""
+    return {**{name: each for name, each in data.items() if name not in _DECIDED}, **also}
 
 
 def statement_digest(statement: Mapping[str, Any]) -> bytes:
