@@ -3,6 +3,7 @@
 ConsoleError
  ├── InvalidInput      400  what was given can't be used as it is
  ├── PermissionRefused 403  this actor may not do that
+ │    └── Unconfirmed  403  it takes a further step of theirs, for which pages ask
  ├── NotFound          404  there is no such thing, or none that this actor may see
  ├── Conflict          409  it contradicts what is there already
  ├── PreconditionFailed 412 it is not as the caller has seen it
@@ -74,6 +75,10 @@ class InvalidInput(ConsoleError):
 
 class PermissionRefused(ConsoleError):
     status = 403
+
+
+class Unconfirmed(PermissionRefused):
+    """What this actor may do once they have confirmed it."""
 
 
 class NotFound(ConsoleError):

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import available_timezones
 
+from console.accounts.approvals.settings import read_approval_rules
 from console.accounts.signing_in.directory_settings import read_directory_settings
 from console.api.http.rest_settings import rest_framework_settings
 from console.api.openapi.settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
@@ -106,6 +107,7 @@ PAUSE_ABOVE_PERCENT = env.read(
 CONTACT_BUDGET = read_contact_budget()
 INTERACTION_RETENTION_DAYS = env.read("CONSOLE_INTERACTION_RETENTION_DAYS", env.days(least=1), 30)
 TEXT_RETENTION_DAYS = env.read("CONSOLE_TEXT_RETENTION_DAYS", env.days(least=0), 0)  # 0: forever
+RECORD_READING = env.read("CONSOLE_RECORD_READING", env.boolean, False)
 # The ledger: its signing key, the public keys that signed before, and where checkpoints go.
 AUDIT_KEY = env.read("CONSOLE_AUDIT_KEY", env.key, "") or (
     kept(CONSOLE_DATA / "audit_key", made_up_key()) if EMBEDDED else ""
@@ -370,6 +372,8 @@ LOGOUT_REDIRECT_URL = "account_login"
 SECOND_FACTOR = env.read(
     "CONSOLE_SECOND_FACTOR", env.one_of("privileged", "everyone", "nobody"), "privileged"
 )
+# Which approvals take the approver's security key.
+APPROVAL_RULES = read_approval_rules()
 LOCKOUT_FAILURES = env.read(
     "CONSOLE_LOCKOUT_FAILURES", env.number(least=3, most=100, unit="wrong passwords"), 8
 )

@@ -258,6 +258,25 @@ class ApiClient(models.Model):
         )
 
 
+class ApprovalQuestion(models.Model):
+    """A question for somebody's security key, which has to confirm an approval.
+
+    `challenge` is the digest of what is approved (console.accounts.approvals). The row is deleted
+    with the approval that it confirms, so that no answer is good for two.
+    """
+
+    challenge = models.CharField(max_length=64, primary_key=True)
+    person = models.ForeignKey(User, on_delete=models.CASCADE)
+    session = models.CharField(max_length=64)  # the digest of its key
+    site = models.CharField(max_length=255)
+    nonce = models.CharField(max_length=32)
+    asked_at = models.CharField(max_length=27)  # exactly as signed
+    ends_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"question {self.nonce}"
+
+
 class RateCount(models.Model):
     """A counter of one kind of event until `ends_at` (console.accounts.services.counters)."""
 

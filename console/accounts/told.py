@@ -101,6 +101,7 @@ API_CLIENT = declare(
 
 pass_over(
     {
+        "accounts.ApprovalQuestion": "asked of a key a moment ago; the approval has an entry",
         "accounts.RateCount": "counts requests for some minutes",
         "accounts.SharedValue": "a cache",
         "accounts.User_teams": "compared as the teams of a person",

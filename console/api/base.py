@@ -8,11 +8,14 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from console.accounts.approvals.asking import session_grade
+from console.accounts.approvals.stating import Confirmation
 from console.accounts.models import ApiClient, User
 from console.actors import Actor, Permission
 from console.api.http.conditions import etag
 from console.api.http.negotiation import require_readable
 from console.api.http.pagination import HistoryPage, Page
+from console.audit.readings import texts_shown
 from console.errors import InvalidInput
 from console.text.sentences import term
 from console.text.visible import is_blank
@@ -69,6 +72,18 @@ class ConsoleView(APIView):
     def actor(self) -> Actor:
         return cast(User | ApiClient, self.request.user).to_actor()
 
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """How an approval through the API is confirmed: never by a security key."""
+        if not isinstance(self.request.user, User):
+            return None
+        return Confirmation(session_grade(self.request._request))
+
+    def shows(self, chats: Iterable[str]) -> None:
+        """Record that this answer shows texts of these chats' customers."""
+        match = self.request.resolver_match
+        texts_shown(self.actor, match.view_name if match else "api", chats)
+
     def read(
         self, serializer: type[BaseSerializer[Any]], *, partial: bool = False
     ) -> dict[str, Any]:
@@ -80,10 +95,20 @@ class ConsoleView(APIView):
         checked.is_valid(raise_exception=True)
         return cast(dict[str, Any], checked.validated_data)
 
-    def page(self, request: Request, rows: Any, serializer: type[BaseSerializer[Any]]) -> Response:
-        """Return a page of `rows`. Filters, if any, were read before."""
+    def page(
+        self,
+        request: Request,
+        rows: Any,
+        serializer: type[BaseSerializer[Any]],
+        *,
+        shows: Callable[[Any], str] | None = None,
+    ) -> Response:
+        """Return a page of `rows`. Filters, if any, were read before. `shows` returns the chat of
+        a row, if it shows a text of its customer."""
         paginator = self.pagination_class()
         page: Any = paginator.paginate_queryset(rows, request, view=self)
+        if shows is not None:
+            self.shows(filter(None, map(shows, page)))
         return paginator.get_paginated_response(serializer(page, many=True).data)
 
 

@@ -100,6 +100,7 @@ class Action(models.TextChoices):
     USER_SECOND_FACTOR_REMOVED = "user.second_factor_removed", _("Second factor removed")
     USER_SECOND_FACTOR_FAILED = "user.second_factor_failed", _("Second factor failed")
     USER_SECOND_FACTOR_RESET = "user.second_factor_reset", _("Second factors reset")
+    USER_SECURITY_KEY_NOTED = "user.security_key_noted", _("Security key's public key noted")
     USER_DIRECTORY_LINKED = "user.directory_linked", _("Account linked to the directory")
     USER_DIRECTORY_UNLINKED = "user.directory_unlinked", _("Account unlinked from the directory")
     USER_DIRECTORY_CONFIRMED = "user.directory_confirmed", _("Confirmed by the directory")
@@ -143,6 +144,8 @@ class Action(models.TextChoices):
     WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated", _("Webhook's secret rotated")
     WEBHOOK_SECRETS_REENCRYPTED = "webhook_secrets.reencrypted", _("Webhooks' secrets re-encrypted")
     MAIL_TESTED = "mail.tested", _("Mail tested")
+    APPROVALS_RULES_SET = "approvals.rules_set", _("Rules of approvals set")
+    TEXTS_READ = "texts.read", _("Customers' texts read")
     AUDIT_EXPORTED = "audit.exported", _("Trail exported")
     AUDIT_ARCHIVED = "audit.archived", _("Trail archived")
     AUDIT_KEY_REVOKED = "audit.key_revoked", _("Key of a process revoked")
@@ -169,16 +172,17 @@ def _event(target: str, data: str = "") -> Event:
 VERSION = _event(
     "version",
     "visibility default_locale bodies change_note reject_reason status fields snippets new_title "
-    "new_shortcut notice_class",
+    "new_shortcut notice_class confirmation",
 )
 DELIVERIES = _event("send", "chat_server method visibility deliveries")
-PRESET = _event("preset", "change name visibility nickname roles reject_reason")
+PRESET = _event("preset", "change name visibility nickname roles reject_reason confirmation")
 CHAT_SERVER = _event(
     "chat_server",
     "url pace_per_second burst window connect_timeout_seconds request_timeout_seconds enabled",
 )
 PLAYBOOK = _event(
-    "playbook", "version audience stages is_for_emergency change_note status reject_reason team"
+    "playbook",
+    "version audience stages is_for_emergency change_note status reject_reason team confirmation",
 )
 VIEW = _event("view", "team audience_sha256 sort position")
 SEARCH = _event("search", "query_sha256")
@@ -212,7 +216,7 @@ EVENTS = {
     Action.SEND_PAUSED: _event("send", "sender itself counts resumes_at"),
     Action.SEND_RESUMED: _event("send", "sender"),
     Action.SEND_CANCELLED: _event("send", "cancelled reason sender"),
-    Action.SEND_APPROVED: _event("send", "release_at sender status"),
+    Action.SEND_APPROVED: _event("send", "release_at sender status confirmation"),
     Action.SEND_REJECTED: _event("send", "cancelled reason sender"),
     Action.SEND_RESCHEDULED: _event("send", "approval from status time_zone to sender"),
     Action.SEND_PROOF_MADE: _event("send", "first last sha256"),
@@ -262,10 +266,12 @@ EVENTS = {
     Action.CATALOGUE_EXPORTED: _event("catalogue", "rows"),
     Action.CATALOGUE_IMPORTED: _event("catalogue", "rows"),
     Action.CATALOGUE_RESTORED: _event("catalogue", "rows"),
-    Action.USER_CREATED: _event("user", "roles teams sub"),
-    Action.USER_CHANGED: _event("user", "username first_name last_name email roles teams"),
+    Action.USER_CREATED: _event("user", "roles teams sub confirmation"),
+    Action.USER_CHANGED: _event(
+        "user", "username first_name last_name email roles teams confirmation"
+    ),
     Action.USER_DEACTIVATED: _event("user"),
-    Action.USER_REACTIVATED: _event("user", "roles"),
+    Action.USER_REACTIVATED: _event("user", "roles confirmation"),
     Action.USER_RELEASED: _event("user"),
     Action.USER_LOCKED: _event("user", "address"),
     Action.USER_SIGNED_IN: _event("user", "address methods sub"),
@@ -274,8 +280,9 @@ EVENTS = {
     Action.USER_SESSIONS_ENDED: _event("user", "sessions reason"),
     Action.USER_PASSWORD_SET: _event("user"),
     Action.USER_PASSWORD_CHANGED: _event("user"),
-    Action.USER_SECOND_FACTOR_ADDED: _event("user", "kind"),
-    Action.USER_SECOND_FACTOR_REMOVED: _event("user", "kind"),
+    Action.USER_SECOND_FACTOR_ADDED: _event("user", "kind credential_id public_key"),
+    Action.USER_SECOND_FACTOR_REMOVED: _event("user", "kind credential_id public_key"),
+    Action.USER_SECURITY_KEY_NOTED: _event("user", "credential_id public_key"),
     Action.USER_SECOND_FACTOR_FAILED: _event("user", "address reason"),
     Action.USER_SECOND_FACTOR_RESET: _event("user"),
     Action.USER_DIRECTORY_LINKED: _event("user", "sub name"),
@@ -329,6 +336,8 @@ EVENTS = {
     Action.WEBHOOK_SECRET_ROTATED: _event("webhook", "old_secret_until"),
     Action.WEBHOOK_SECRETS_REENCRYPTED: _event("key", "webhooks"),
     Action.MAIL_TESTED: _event("user"),
+    Action.APPROVALS_RULES_SET: _event("approvals", "version preset playbook send role sites"),
+    Action.TEXTS_READ: _event("texts", "reads"),
     Action.AUDIT_EXPORTED: _event("ledger", "action target_kind target_ref format upto export"),
     Action.AUDIT_ARCHIVED: _event("ledger", "file hash sha256"),
     Action.AUDIT_KEY_REVOKED: _event("key", "revocation"),

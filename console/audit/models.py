@@ -3,6 +3,7 @@
 import base64
 from typing import Any, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from console.audit.actions import Action
@@ -182,6 +183,19 @@ class AuditRefusal(models.Model):
 
     def __str__(self) -> str:
         return f"refusal at entry {self.seq}"
+
+
+class Reading(models.Model):
+    """That somebody was shown customers' texts, until a worker has entered it in the ledger."""
+
+    at = models.DateTimeField()
+    actor_ref = models.CharField(max_length=64)
+    actor_name = models.CharField(max_length=200)
+    place = models.CharField(max_length=100)
+    chats = ArrayField(models.CharField(max_length=128))
+
+    def __str__(self) -> str:
+        return f"{self.actor_name} at {self.place}"
 
 
 class AuditSeal(models.Model):

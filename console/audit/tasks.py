@@ -8,6 +8,7 @@ from django.db import transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
+from console.audit.readings import readings_enter
 from console.audit.services import checkpoint_make
 from console.audit.state.running import state_check_begin, state_check_go_on
 from console.audit.tlog.making import PIECES_A_RUN, TILES_A_RUN, tree_make
@@ -73,3 +74,11 @@ async def compare_state(timestamp: int) -> None:
 def _patiently(work: Callable[[], bool]) -> bool:
     with patient():
         return work()
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="console.audit.tasks.enter_readings", queueing_lock="readings")
+def enter_readings(timestamp: int) -> None:
+    """Enter every five seconds who was shown customers' texts."""
+    while readings_enter():
+        pass

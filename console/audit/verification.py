@@ -16,6 +16,7 @@ from django.db.models import Max
 from console.audit.actions import Action
 from console.audit.checkpoints import file_outside, trusted_keys
 from console.audit.export import (
+    as_hashed,
     ledger_lines,
     ledger_said,
     sealed_to,
@@ -32,6 +33,8 @@ from console.audit.rollback import newest_kept_outside
 from console.audit.tlog.checking import TreeCheck
 from console.audit.verify import (
     ANCHOR_ENTRIES,
+    OF_APPROVALS,
+    Approvals,
     Batches,
     Head,
     Keys,
@@ -240,6 +243,16 @@ class Verification:
         found += [said for file in self._files for said in file.take(None)]
         self._require_signed_entries()
         beyond(self.report, {**marks, **self._checked(found, upto, keys)})
+        if self.report.holds:
+            _approvals().tell(self.report)
+
+
+def _approvals() -> Approvals:
+    """Follow what concerns approvals alone, which is a small part of the ledger."""
+    approvals = Approvals(is_whole=sealed_to().seq == 0)
+    for entry in AuditEntry.objects.filter(action__in=OF_APPROVALS).order_by("seq").iterator():
+        approvals.take(as_hashed(entry))
+    return approvals
 
 
 GONE = """

@@ -27,14 +27,17 @@ import json
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 GENESIS = "0" * 64
@@ -48,6 +51,7 @@ ENTRIES, MANIFEST, CHECKPOINTS = "entries.jsonl", "manifest.json", "checkpoints.
 SEALS, SEND, DELIVERIES = "seals.jsonl", "send.json", "deliveries.jsonl"
 TREE, LEAF_KEYS = "tree.json", "leaf_keys.jsonl"
 SIGNATURES, CERTIFICATES = "signatures.jsonl", "certificates.jsonl"
+APPROVED = "approvals.jsonl"
 
 # The parts of a line around its entry, and what follows the data in the entry.
 _HEAD, _BEFORE_HASH, _TAIL = b'{"entry":', b',"hash":"', b'"}\n'
@@ -709,6 +713,415 @@ def begin_after(
         report.vouched = said["last"]
 
 
+# --- Approvals ---------------------------------------------------------------------------------
+
+# The actions by which somebody approves, each with the kind of what is approved.
+APPROVALS = {
+    "version.approved": "version",
+    "preset.approved": "preset",
+    "playbook.approved": "playbook",
+    "send.approved": "send",
+    "user.created": "role",
+    "user.changed": "role",
+    "user.reactivated": "role",
+}
+KINDS = ("version", "preset", "playbook", "send", "role")
+RULES_SET = "approvals.rules_set"
+BY_KEY = "security_key"
+# By these a person's security key becomes known, and by these it is not theirs any more.
+_KEYS_BEGIN = {"user.second_factor_added", "user.security_key_noted"}
+_KEYS_END = {"user.second_factor_removed", "user.second_factor_reset"}
+OF_APPROVALS = {*APPROVALS, RULES_SET, *_KEYS_BEGIN, *_KEYS_END}
+# Where an action stands in a line of an export, and how the actions above begin there.
+_AT_ACTION = len(b'{"entry":{"action":"')
+_BEGINNINGS = {action.encode()[:8] for action in OF_APPROVALS}
+# What a signed approval has, and nothing else: a test changes each.
+_SIGNED = {"grade", "rule", "also", "statement", "assertion"}
+_STATED = {
+    *("format", "kind", "action", "ref", "name", "approver", "approver_name", "decision"),
+    *("content_sha256", "site", "nonce", "asked_at"),
+}
+_ASSERTED = {"credential_id", "public_key", "authenticator_data", "client_data", "signature"}
+APPROVAL_FORMAT = 1
+_DECIDED = {"confirmation", "release_at", "rows"}
+# For so long after the console has asked for it an approval may be entered.
+APPROVAL_SECONDS = 600
+# Parts of an authenticator's data: the digest of the site's name, flags, counter.
+_FLAGS_AT, _COUNTER_AT, _LEAST_AUTHENTICATOR_DATA = 32, 33, 37
+_PRESENT, _VERIFIED = 1, 4
+# The signature methods (COSE), and the names of a key's parts by number.
+ES256, EDDSA, RS256 = -7, -8, -257
+METHODS = (ES256, EDDSA, RS256)
+
+
+def approval_content(data: Mapping[str, Any], also: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an approver signs: the entry's data, and what else was approved. What is only
+    known when it is approved is left out: when a send leaves, and the rows in the database."""
+    return {**{name: each for name, each in data.items() if name not in _DECIDED}, **also}
+
+
+def statement_digest(statement: Mapping[str, Any]) -> bytes:
+    """Return the challenge that an approver's security key signs."""
+    return hashlib.sha256(_canonical(statement)).digest()
+
+
+def key_fingerprint(public: bytes) -> str:
+    """Return the SHA-256 by which people compare a security key's public key (COSE)."""
+    return hashlib.sha256(public).hexdigest()
+
+
+def from_web(text: object) -> bytes:
+    """Decode base64url without padding. Raises ValueError for any other form of the same bytes."""
+    raw = base64.urlsafe_b64decode(str(text) + "=" * (-len(str(text)) % 4))
+    if to_web(raw) != text:
+        raise ValueError("not base64url without padding")
+    return raw
+
+
+def to_web(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _cose_parts(raw: bytes) -> dict[int, Any]:
+    """Read a public key: a map in CBOR of whole numbers to whole numbers and byte strings."""
+    at = 0
+
+    def head() -> tuple[int, int]:
+        nonlocal at
+        kind, info = raw[at] >> 5, raw[at] & 31
+        at += 1
+        if info > 25:
+            raise ValueError("this length is not in a public key")
+        size = max(0, info - 23)
+        number = int.from_bytes(raw[at : at + size]) if size else info
+        at += size
+        return kind, number
+
+    def item() -> Any:
+        nonlocal at
+        kind, number = head()
+        if kind in (0, 1):
+            return -1 - number if kind else number
+        if kind != 2 or at + number > len(raw):
+            raise ValueError("a part is neither a number nor a byte string")
+        at += number
+        return raw[at - number : at]
+
+    kind, size = head()
+    if kind != 5:
+        raise ValueError("it is no map")
+    parts = {item(): item() for _ in range(size)}
+    if at != len(raw):
+        raise ValueError("something follows it")
+    return parts
+
+
+def signed_by_key(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Return whether a security key signed `message`. Raises ValueError for a key of another
+    kind."""
+    try:
+        parts = _cose_parts(public)
+        kind, method = parts[1], parts[3]
+        if (kind, method, parts.get(-1)) == (2, ES256, 1):
+            point = b"\4" + parts[-2] + parts[-3]
+            curve = ec.SECP256R1()
+            es_key = ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
+            es_key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+        elif (kind, method, parts.get(-1)) == (1, EDDSA, 6):
+            Ed25519PublicKey.from_public_bytes(parts[-2]).verify(signature, message)
+        elif (kind, method) == (3, RS256):
+            numbers = (int.from_bytes(parts[-2]), int.from_bytes(parts[-1]))
+            rs_key = rsa.RSAPublicNumbers(*numbers).public_key()
+            rs_key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+        else:
+            raise ValueError("none of ES256, EdDSA (Ed25519) and RS256")
+    except InvalidSignature:
+        return False
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError("a part is missing") from error
+    return True
+
+
+def assertion_complaint(assertion: Mapping[str, Any], challenge: bytes, site: str) -> str:
+    """Return what is wrong with a security key's answer to a challenge; "" if it holds."""
+    try:
+        data, client = (from_web(assertion[n]) for n in ("authenticator_data", "client_data"))
+        public, signature = (from_web(assertion[n]) for n in ("public_key", "signature"))
+        told = json.loads(client)
+        origin = urlsplit(str(told["origin"]))
+        if not signed_by_key(public, signature, data + hashlib.sha256(client).digest()):
+            return phrase("the security key's signature does not fit")
+        if told["type"] != "webauthn.get" or from_web(told["challenge"]) != challenge:
+            return phrase("the security key signed another statement")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return phrase("the security key's answer can't be read")
+    host = origin.hostname or ""
+    is_here = host == site or host.endswith(f".{site}")
+    if not is_here or not (origin.scheme == "https" or _is_this_machine(host)):
+        return phrase(
+            "the browser was at {origin}, not at {site}", origin=told["origin"], site=site
+        )
+    if told.get("crossOrigin") or data[:_FLAGS_AT] != hashlib.sha256(site.encode()).digest():
+        return phrase("the security key answered to another site")
+    if len(data) < _LEAST_AUTHENTICATOR_DATA or not data[_FLAGS_AT] & _PRESENT:
+        return phrase("nobody touched the security key")
+    return ""
+
+
+def _is_this_machine(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost")
+
+
+@dataclass(frozen=True)
+class SecurityKey:
+    """A person's security key, by the entry `seq` that made it known."""
+
+    seq: int
+    public: str
+
+
+class Approvals:
+    """Follows who may approve by which security key, and whether approvals hold by that.
+
+    `approvers` are the fingerprints of persons' keys, by their references, that somebody had from
+    these persons themselves. `is_whole` says that no entry before the first is missing: a key that
+    none made known is nobody's then.
+    """
+
+    def __init__(
+        self, approvers: Mapping[str, Collection[str]] | None = None, *, is_whole: bool = True
+    ) -> None:
+        self.approvers = approvers or {}
+        self.is_whole = is_whole
+        self.keys: dict[str, dict[str, SecurityKey]] = {}
+        self.rules: dict[str, Any] | None = None
+        self.rules_seq = 0
+        self.findings: list[Finding] = []
+        self.counts = dict.fromkeys((BY_KEY, "weaker", "unmarked", "unknown_key"), 0)
+        self.pinned = 0
+        self._nonces: set[str] = set()
+        self._counters: dict[str, int] = {}
+
+    def watching(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the lines unchanged, and take what concerns approvals from them."""
+        for line in lines:
+            if line[_AT_ACTION : _AT_ACTION + 8] in _BEGINNINGS:
+                with suppress(ValueError, KeyError, TypeError):  # following the chain finds it
+                    self.take(json.loads(line)["entry"])
+            yield line
+
+    def take(self, entry: Mapping[str, Any]) -> None:
+        """Take the next entry. A fault of it is one of `findings`."""
+        action, data = entry["action"], entry["data"]
+        if action == RULES_SET:
+            self.rules, self.rules_seq = data, entry["seq"]
+        elif action in _KEYS_BEGIN and "public_key" in data:
+            known = SecurityKey(entry["seq"], data["public_key"])
+            self.keys.setdefault(entry["target_ref"], {})[data["credential_id"]] = known
+        elif action == "user.second_factor_reset":
+            self.keys.pop(entry["target_ref"], None)
+        elif action in _KEYS_END:
+            self.keys.get(entry["target_ref"], {}).pop(data.get("credential_id"), None)
+        elif is_approval(entry):
+            try:
+                complaint = self._complaint(entry)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                complaint = phrase("what it says of its confirmation can't be read")
+            if complaint:
+                self._fault(entry, complaint)
+        elif "confirmation" in data:
+            self._fault(entry, phrase("it is no approval any more"))
+
+    def _fault(self, entry: Mapping[str, Any], complaint: str) -> None:
+        self.findings.append(
+            broken(
+                entry["seq"],
+                "The approval by {name} ({ref}) in entry {seq} does not hold: {complaint}.",
+                name=entry["actor_name"],
+                ref=entry["actor_ref"],
+                complaint=complaint,
+            )
+        )
+
+    def rule(self, kind: str) -> str:
+        return str(self.rules[kind]) if self.rules else "off"
+
+    def _complaint(self, entry: Mapping[str, Any]) -> str:
+        approval, kind = entry["data"].get("confirmation"), APPROVALS[entry["action"]]
+        if approval is None:
+            self.counts["unmarked"] += 1
+            # Older consoles entered no rules, and the directory's roles are not approved here.
+            by_directory = kind == "role" and entry["actor_ref"].startswith("system:")
+            is_new = self.rules is not None and not by_directory
+            return phrase("it does not say how it was confirmed") if is_new else ""
+        if approval["rule"] != self.rule(kind) and (self.is_whole or self.rules):
+            return phrase(
+                "it says that the rule was {here}; by entry {at} it was {there}",
+                here=approval["rule"],
+                at=self.rules_seq,
+                there=self.rule(kind),
+            )
+        if approval["grade"] == BY_KEY:
+            return self._signed_complaint(entry, approval)
+        self.counts["weaker"] += 1
+        return self._weaker_complaint(entry, approval)
+
+    def _weaker_complaint(self, entry: Mapping[str, Any], approval: Mapping[str, Any]) -> str:
+        """The rule asks for a security key of everybody, or of whoever has one."""
+        if set(approval) != {"grade", "rule"}:
+            return phrase("it says more of its confirmation than one without a security key has")
+        by_console = entry["actor_ref"].startswith("system:")
+        if approval["rule"] == "required" and not (
+            by_console and APPROVALS[entry["action"]] == "role"
+        ):
+            return phrase("the rule required the approver's security key, and none has signed it")
+        mine = self.keys.get(entry["actor_ref"].removeprefix("user:"))
+        if approval["rule"] == "registered" and mine:
+            return phrase("the approver has a security key, and it has not signed")
+        return ""
+
+    def _signed_complaint(self, entry: Mapping[str, Any], approval: Mapping[str, Any]) -> str:
+        statement, assertion = approval["statement"], approval["assertion"]
+        shapes = (set(approval), set(statement), set(assertion))
+        if shapes != (_SIGNED, _STATED, _ASSERTED):
+            return phrase("what it says of its confirmation is not in the console's form")
+        if complaint := self._statement_complaint(entry, approval):
+            return complaint
+        challenge = statement_digest(statement)
+        if complaint := assertion_complaint(assertion, challenge, statement["site"]):
+            return complaint
+        if statement["nonce"] in self._nonces:
+            return phrase("its statement was used before")
+        self._nonces.add(statement["nonce"])
+        if complaint := self._key_complaint(entry, assertion):
+            return complaint
+        self.counts[BY_KEY] += 1
+        return ""
+
+    def _statement_complaint(self, entry: Mapping[str, Any], approval: Mapping[str, Any]) -> str:
+        statement, also, data = approval["statement"], approval["also"], entry["data"]
+        said = {
+            "format": APPROVAL_FORMAT,
+            "kind": APPROVALS[entry["action"]],
+            "action": entry["action"],
+            # Who is created has no number yet when the console asks.
+            "ref": "" if entry["action"] == "user.created" else entry["target_ref"],
+            "name": entry["target_name"],
+            "approver": entry["actor_ref"],
+            "approver_name": entry["actor_name"],
+            "decision": "approve",
+            "content_sha256": hashlib.sha256(_canonical(approval_content(data, also))).hexdigest(),
+        }
+        for name, expected in said.items():
+            if statement[name] != expected or name in also:
+                return phrase(
+                    "what was signed says {signed!r} as the {name}, the entry {told!r}",
+                    signed=statement[name],
+                    name=name,
+                    told=expected,
+                )
+        kind = said["kind"]
+        if entry["target_kind"] != ("user" if kind == "role" else kind):
+            return phrase("it is of something else, {kind!r}", kind=entry["target_kind"])
+        if set(also) & set(data):
+            return phrase("what was signed says the same thing twice")
+        sites = self.rules["sites"] if self.rules else [statement["site"]]
+        if not _is_among(statement["site"], sites):
+            return phrase("{site} is none of the console's names", site=statement["site"])
+        waited = _seconds(statement["asked_at"], entry["at"])
+        if not -CLOCK_SECONDS <= waited <= APPROVAL_SECONDS + CLOCK_SECONDS:
+            return phrase("it was asked for at {asked}", asked=statement["asked_at"])
+        return _release_complaint(entry, also)
+
+    def _key_complaint(self, entry: Mapping[str, Any], assertion: Mapping[str, Any]) -> str:
+        ref, public = entry["actor_ref"], assertion["public_key"]
+        fingerprint = key_fingerprint(from_web(public))
+        if ref in self.approvers:
+            if fingerprint not in self.approvers[ref]:
+                return phrase(
+                    "the security key {fingerprint} is not one that you have from this person",
+                    fingerprint=fingerprint,
+                )
+            self.pinned += 1
+        mine = self.keys.get(ref.removeprefix("user:"), {})
+        known = mine.get(assertion["credential_id"])
+        if known is None and self.is_whole:
+            return phrase("no entry before it says that this security key is this person's")
+        if known is not None and known.public != public:
+            return phrase("entry {at} says another public key of this security key", at=known.seq)
+        self.counts["unknown_key"] += known is None
+        counter = int.from_bytes(from_web(assertion["authenticator_data"])[_COUNTER_AT:][:4])
+        before = self._counters.get(public, 0)
+        self._counters[public] = counter
+        if (counter or before) and counter <= before:
+            return phrase("this security key has counted less than before: there is a copy of it")
+        return ""
+
+    def tell(self, report: Report) -> None:
+        """Put into the report what was found, and what was proved."""
+        report.findings += self.findings
+        counts = self.counts
+        if counts[BY_KEY]:
+            report.prove(
+                "Approvals signed by the approver's own security key: {number:,}. Each signature "
+                "is over what its entry says.",
+                number=counts[BY_KEY],
+            )
+        if counts[BY_KEY] > self.pinned:
+            report.prove(
+                "Not proved: that {number:,} of these keys' answers are of these persons' keys, "
+                "other than by the console's entries. Give --approver with what they told you.",
+                number=counts[BY_KEY] - self.pinned,
+            )
+        if counts["unknown_key"]:
+            report.prove(
+                "Not proved: whose security key signed {number:,} of them. The entries that say so "
+                "are older than the first one here.",
+                number=counts["unknown_key"],
+            )
+        if counts["weaker"]:
+            report.prove(
+                "Approvals without a security key's signature: {number:,}. That it was the "
+                "approver who confirmed them, the console alone says.",
+                number=counts["weaker"],
+            )
+
+
+def is_approval(entry: Mapping[str, Any]) -> bool:
+    """Return whether somebody approves something by an entry. A change of a person is an approval
+    if it gives or takes roles."""
+    kind = APPROVALS.get(entry["action"])
+    return kind is not None and (kind != "role" or bool(entry["data"].get("roles")))
+
+
+# By so much the clocks of web servers and database may differ.
+CLOCK_SECONDS = 60
+
+
+def _seconds(begin: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+
+
+def _is_among(site: str, names: Iterable[str]) -> bool:
+    """Return whether `site` is one of the names, of which `.name` includes all below it."""
+    return any(
+        name in ("*", site) or (name.startswith(".") and f".{site}".endswith(name))
+        for name in names
+    )
+
+
+def _release_complaint(entry: Mapping[str, Any], also: Mapping[str, Any]) -> str:
+    """A send leaves at the time that its approver saw, or when it was approved."""
+    data = entry["data"]
+    if entry["action"] != "send.approved":
+        return ""
+    if data["status"] == "scheduled":
+        is_right = data["release_at"] == also["scheduled_at"]
+    else:
+        is_right = abs(_seconds(data["release_at"], entry["at"])) <= CLOCK_SECONDS
+    return "" if is_right else phrase("it leaves at another time than the approver saw")
+
+
 # --- An export ---------------------------------------------------------------------------------
 
 
@@ -793,14 +1206,19 @@ class _Export:
         return not complaint
 
 
+# Fingerprints of persons' security keys, by the persons' references.
+Approvers = Mapping[str, Collection[str]]
+
+
 def verify_export(
     path: Path,
     keys: Keys,
     outside: Sequence[Mapping[str, Any]] = (),
     heads: Sequence[bytes] | None = None,
+    approvers: Approvers | None = None,
 ) -> Report:
     """Verify one whole export, or the proof of a send. Raises Unreadable."""
-    return verify_exports([path], keys, outside, heads)
+    return verify_exports([path], keys, outside, heads, approvers)
 
 
 def verify_exports(
@@ -808,17 +1226,18 @@ def verify_exports(
     keys: Keys,
     outside: Sequence[Mapping[str, Any]] = (),
     heads: Sequence[bytes] | None = None,
+    approvers: Approvers | None = None,
 ) -> Report:
     """Verify exports as one ledger, the oldest first; each has to begin where the last one ends.
 
     The tree is checked unless `heads` is None: against the heads in the exports, and against these
-    others. Raises Unreadable.
+    others. `approvers` are as in Approvals. Raises Unreadable.
     """
     exports, report = [_Export(path) for path in paths], Report()
     if any(export.is_proof for export in exports):
         if len(exports) > 1:
             raise Unreadable(phrase("The proof of a send is verified by itself. Give it alone."))
-        return verify_proof(exports[0], keys, outside)
+        return verify_proof(exports[0], keys, outside, approvers)
     for export in exports:
         if not export.holds_manifest(keys, report):
             return report
@@ -827,10 +1246,13 @@ def verify_exports(
     tree = None if heads is None else _Tree(keys, report, heads)
     _begin_with(exports[0], keys, marks, report)
     batches = Batches((), [said for export in exports for said in export.certificates()], keys)
+    approvals = Approvals(approvers, is_whole=exports[0].manifest["first"] == 1)
     for export in exports:
         if not report.holds or not _joins(report, export):
             return report
-        _entries_hold(export, report, marks, batches, tree)
+        _entries_hold(export, report, marks, batches, tree, approvals)
+    if report.holds:
+        approvals.tell(report)
     if not exports[-1].manifest.get("archive"):
         beyond(report, marks)
         if tree:
@@ -853,10 +1275,12 @@ def _entries_hold(
     marks: Mapping[int, str],
     batches: Batches,
     tree: "_Tree | None",
+    approvals: Approvals,
 ) -> None:
     batches.read(export.signatures())
     with export.open(ENTRIES) as file:
-        follow(tree.lines(export, file) if tree else file, report, marks, batches)
+        lines = approvals.watching(tree.lines(export, file) if tree else file)
+        follow(lines, report, marks, batches)
     _compare(report, export.manifest)
     _all_signed(report, batches)
     if tree and report.holds:
@@ -1194,7 +1618,12 @@ _BY = ("actor_ref", "actor_name")
 _ASKED = ("visibility", "nickname", "why")
 
 
-def verify_proof(proof: _Export, keys: Keys, outside: Sequence[Mapping[str, Any]] = ()) -> Report:
+def verify_proof(
+    proof: _Export,
+    keys: Keys,
+    outside: Sequence[Mapping[str, Any]] = (),
+    approvers: Approvers | None = None,
+) -> Report:
     """Verify the proof of a send.
 
     It checks the chain up to a signed checkpoint, and that the entries confirm the request, the
@@ -1210,6 +1639,7 @@ def verify_proof(proof: _Export, keys: Keys, outside: Sequence[Mapping[str, Any]
             with proof.open(SEND) as file:
                 send = _json(file.read(), SEND)
             _request_holds(send, told, report)
+            _approvals_hold(proof, send, told, approvers, report)
             _deliveries_hold(send, proof.lines(DELIVERIES), told, report)
     except (KeyError, TypeError, AttributeError, Unreadable):
         # The files are not in the console's form. If one of them was changed, that is a finding,
@@ -1356,6 +1786,185 @@ def _version_holds(version: Mapping[str, Any], created: Mapping[str, Any], repor
             author_name=version["author_name"],
             reviewer_name=version["reviewer_name"],
         )
+
+
+def _approvals_hold(
+    proof: _Export,
+    send: Mapping[str, Any],
+    told: Sequence[Mapping[str, Any]],
+    approvers: Approvers | None,
+    report: Report,
+) -> None:
+    """Check who approved the version and released the send, and by what."""
+    _approver_holds(send, told, report)
+    if APPROVED not in proof.manifest["files"]:
+        report.prove("Not proved: how the version was approved. Older proofs do not tell it.")
+        return
+    entries = _shown_entries(proof, report)
+    released = [entry for entry in told if entry["action"] == "send.approved"]
+    approvals = Approvals(approvers, is_whole=not proof.manifest.get("sealed"))
+    for entry in sorted([*entries, *released], key=lambda entry: int(entry["seq"])):
+        before = len(approvals.findings), approvals.counts[BY_KEY]
+        approvals.take(entry)
+        if is_approval(entry) and len(approvals.findings) == before[0]:
+            _say_how(entry, is_signed=approvals.counts[BY_KEY] > before[1], report=report)
+    created = next(entry for entry in told if entry["action"] == "send.created")
+    for entry in released:
+        _release_is_of(created, entry, report)
+    report.findings += approvals.findings
+    if approvals.counts["unknown_key"]:
+        report.prove(
+            "Not proved: whose security key signed. The entries that say so may be in an archive: "
+            "the ledger begins here after entry {sealed}.",
+            sealed=proof.manifest["sealed"],
+        )
+    for version in _versions_in(send["version"]):
+        _approval_is_of(version, entries, report)
+    covered = _covered(proof)
+    earlier = sorted(entry["seq"] for entry in entries if entry["seq"] not in covered)
+    if earlier:
+        report.prove(
+            "Not proved by this file alone: that entries {earlier} stand in the ledger. They are "
+            "older than the chain in it; an export of the ledger has them.",
+            earlier=", ".join(map(str, earlier)),
+        )
+
+
+def _covered(proof: _Export) -> range:
+    return range(proof.manifest["first"], proof.manifest["last"] + 1)
+
+
+def _shown_entries(proof: _Export, report: Report) -> list[dict[str, Any]]:
+    """Return the entries about approvals. Those that the chain in the file has, too, have to be
+    the same there."""
+    shown: dict[int, bytes] = {}
+    entries = []
+    with proof.open(APPROVED) as file:
+        for line in file:
+            entry = _json(line, APPROVED)["entry"]
+            if line != export_line(
+                _canonical(entry), hashlib.sha256(_canonical(entry)).hexdigest()
+            ):
+                report.fault(
+                    entry["seq"],
+                    "Entry {seq} in approvals.jsonl was changed: what it says is not what its hash "
+                    "was made of.",
+                )
+            shown[entry["seq"]] = line
+            entries.append(entry)
+    covered = _covered(proof)
+    if any(seq in covered for seq in shown):
+        with proof.open(ENTRIES) as file:
+            for seq, line in zip(covered, file, strict=False):
+                if seq in shown and shown[seq] != line:
+                    report.fault(seq, "Entry {seq} in approvals.jsonl is not the ledger's.")
+    return entries
+
+
+def _approver_holds(
+    send: Mapping[str, Any], told: Sequence[Mapping[str, Any]], report: Report
+) -> None:
+    """Check who released the send by what its entries say. Another time withdraws an approval."""
+    there, seq = ("", ""), None
+    for entry in told:
+        if entry["action"] == "send.approved":
+            there, seq = (entry["actor_ref"], entry["actor_name"]), entry["seq"]
+        elif entry["data"].get("approval") == "voided":
+            there, seq = ("", ""), entry["seq"]
+    here = (send["approved_by_ref"], send["approved_by_name"])
+    if here != there:
+        report.fault(
+            seq,
+            "send.json says that {here!r} approved the send; the entries say {there!r}.",
+            here=" ".join(here),
+            there=" ".join(there),
+        )
+
+
+def _say_how(entry: Mapping[str, Any], *, is_signed: bool, report: Report) -> None:
+    names = {
+        "kind": APPROVALS[entry["action"]],
+        "what": f"{entry['target_name']} ({entry['target_ref']})",
+        "actor_name": entry["actor_name"],
+        "actor_ref": entry["actor_ref"],
+        "seq": entry["seq"],
+    }
+    approval = entry["data"].get("confirmation")
+    if is_signed:
+        public = from_web(approval["assertion"]["public_key"])
+        report.prove(
+            "Approval of the {kind} {what}: signed by {actor_name} ({actor_ref}) with the security "
+            "key {fingerprint} (entry {seq}).",
+            fingerprint=key_fingerprint(public),
+            **names,
+        )
+    elif approval is not None:
+        report.prove(
+            "Approval of the {kind} {what}: by {actor_name} ({actor_ref}), of the grade {grade} "
+            "(entry {seq}). That it was they, the console alone says.",
+            grade=approval["grade"],
+            **names,
+        )
+    else:
+        report.prove(
+            "Approval of the {kind} {what}: by {actor_name} ({actor_ref}), as the console says "
+            "(entry {seq}). How it was confirmed is not in it.",
+            **names,
+        )
+
+
+def _release_is_of(created: Mapping[str, Any], approved: Mapping[str, Any], report: Report) -> None:
+    """Check that the send which an approver's key signed is the one that was asked for."""
+    also = approved["data"].get("confirmation", {}).get("also", {})
+    for name, signed in also.items():
+        if name in created["data"] and created["data"][name] != signed:
+            report.fault(
+                approved["seq"],
+                "The approver signed {signed!r} as the {name} (entry {seq}), and entry {created} "
+                "says {asked!r}.",
+                signed=signed,
+                name=name,
+                created=created["seq"],
+                asked=created["data"][name],
+            )
+
+
+def _versions_in(version: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the version and those of the snippets in it."""
+    yield version
+    for snippet in version.get("snippets", []):
+        yield from _versions_in(snippet)
+
+
+def _approval_is_of(
+    version: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], report: Report
+) -> None:
+    """Check that the version in send.json is the one that was approved, by its reviewer."""
+    ref = f"{version['notice']}/{version['number']}"
+    found = [e for e in entries if (e["action"], e["target_ref"]) == ("version.approved", ref)]
+    if not found:
+        report.prove(
+            "Not proved: how version {ref} was approved. No entry of that is in the file.", ref=ref
+        )
+        return
+    data = {**found[-1]["data"], **found[-1]["data"].get("confirmation", {}).get("also", {})}
+    here = {
+        "reviewer_ref": found[-1]["actor_ref"],
+        "reviewer_name": found[-1]["actor_name"],
+        **data,
+    }
+    for name in ("reviewer_ref", "reviewer_name", *_WORDS):
+        if name in here and here[name] != version.get(name, here[name]):
+            report.fault(
+                found[-1]["seq"],
+                "The {name} of version {ref} in send.json is not what was approved (entry {seq}).",
+                name=name,
+                ref=ref,
+            )
+
+
+# What the digest of a version and the entry of its approval both have.
+_WORDS = ("default_locale", "bodies", "message_type", "notice_class", "fields")
 
 
 def _deliveries_hold(
@@ -1911,6 +2520,24 @@ def _say_outcome(said: Mapping[str, Any], ended: Mapping[str, Any], report: Repo
     report.prove("The text was exactly: {text}", text=said["text"])
 
 
+def approvers_of(texts: Iterable[str]) -> dict[str, set[str]]:
+    """Read fingerprints of persons' security keys, each as REF=FINGERPRINT. Raises Unreadable."""
+    found: dict[str, set[str]] = {}
+    for text in texts:
+        ref, _equals, fingerprint = text.partition("=")
+        plain = fingerprint.replace(" ", "").lower()
+        if not ref or len(plain) != 64 or set(plain) - set("0123456789abcdef"):
+            raise Unreadable(
+                phrase(
+                    "{text!r} is no person's key. Give a reference and a fingerprint of 64 "
+                    "digits, such as user:12=0af3…, as the person's account shows them.",
+                    text=text,
+                )
+            )
+        found.setdefault(ref, set()).add(plain)
+    return found
+
+
 # --- Sentences ---------------------------------------------------------------------------------
 
 
@@ -2002,7 +2629,8 @@ def _verify(options: argparse.Namespace) -> Report:
         return verify_delivery(paths[0], keys, witnesses, options.quorum)
     outside = checkpoints_of(options.checkpoints) if options.checkpoints else []
     heads = [path.read_bytes() for path in options.head or ()]
-    return verify_exports(paths, keys, outside, heads if heads or options.tree else None)
+    approvers = approvers_of(options.approver)
+    return verify_exports(paths, keys, outside, heads if heads or options.tree else None, approvers)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -2031,6 +2659,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--checkpoints", type=Path, help="checkpoints that were kept outside, one a line"
+    )
+    parser.add_argument(
+        "--approver",
+        action="append",
+        default=[],
+        metavar="REF=FINGERPRINT",
+        help="a person's reference (user:12) and the fingerprint of their security key, which the "
+        "person told you; several for several",
     )
     parser.add_argument(
         "--tree", action="store_true", help="also check the entries against the tree's signed head"

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from console.errors import ConsoleError
+from console.errors import ConsoleError, Unconfirmed
 
 asks = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -67,13 +67,16 @@ def ask_then(
     request: HttpRequest, question: Question, do: Callable[[], str | HttpResponse]
 ) -> HttpResponse:
     """Ask on GET. On POST call `do`, then redirect to the address that it returns (or return its
-    response). A refusal is shown in place, with all input."""
+    response). A refusal is shown in place, with all input. Raises Unconfirmed, for which the view
+    asks."""
     if request.method != "POST":
         return ask(request, question)
     if question.form is not None and not question.form.is_valid():
         return ask(request, question, status=422)
     try:
         done = do()
+    except Unconfirmed:
+        raise
     except ConsoleError as refusal:
         return ask(request, question, error=refusal.message, status=refusal.status)
     return done if isinstance(done, HttpResponse) else redirect(done)

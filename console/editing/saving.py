@@ -10,7 +10,7 @@ from django.shortcuts import render
 from console.editing.forms import EditForm
 from console.editing.refusals import show_also, show_refusal
 from console.editing.revision import CONFLICTS, State
-from console.errors import ConsoleError
+from console.errors import ConsoleError, Unconfirmed
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ def save(
     it can't be written; the form then has the errors.
 
     `saved_now` reads the saved state, to show an edit conflict. `check` is the service's own check,
-    for a form that is already invalid.
+    for a form that is already invalid. Raises Unconfirmed, for which the view asks.
     """
     if not form.is_valid():
         if form.is_bound and check is not None:
@@ -35,6 +35,8 @@ def save(
         return None
     try:
         return write(form.cleaned_data)
+    except Unconfirmed:
+        raise
     except ConsoleError as refusal:
         show_refusal(form, refusal)
         is_conflict = refusal.code in CONFLICTS

@@ -11,14 +11,15 @@ from console.accounts.models import User
 from console.audit.models import AuditEntry
 from tests.accounts.test_signing_in import enrol, try_password
 from tests.support.factories import PASSWORD
+from tests.support.software_key import SoftwareKey
 
 pytestmark = pytest.mark.django_db
 
 
 def add_key(user: User, name: str) -> Authenticator:
-    key: Authenticator = Authenticator.objects.create(
-        user=user, type="webauthn", data={"name": name, "credential": {}}
-    )
+    key: Authenticator = SoftwareKey().registered(user)
+    key.data["name"] = name
+    key.save()
     return key
 
 
@@ -46,6 +47,9 @@ def test_of_all_factors_the_last_one_stays(approver: User, anna: Client) -> None
     assert Authenticator.objects.filter(pk=keys[1].pk).exists()
     removed = AuditEntry.objects.filter(action="user.second_factor_removed")
     assert [entry.data["kind"] for entry in removed.order_by("seq")] == ["totp", "webauthn"]
+    added = AuditEntry.objects.filter(action="user.second_factor_added", data__kind="webauthn")
+    ids = [entry.data["credential_id"] for entry in added.order_by("seq")]
+    assert removed.latest("seq").data["credential_id"] == ids[0] != ids[1]
 
 
 def test_who_needs_none_may_remove_the_last_one(supervisor: User, settings: Any) -> None:

@@ -141,7 +141,12 @@ def test_a_person_is_created_with_roles_and_teams(team: Team) -> None:
     assert not user.is_superuser
     entry = newest_entry()
     assert (entry.action, entry.target_name) == ("user.created", "sue")
-    assert without_rows(entry) == {"roles": ["supervisor"], "teams": ["Sales"]}
+    by = {"grade": "console", "rule": "off"}
+    assert without_rows(entry) == {
+        "roles": ["supervisor"],
+        "teams": ["Sales"],
+        "confirmation": by,
+    }
     assert PASSWORD not in str(AuditEntry.objects.values_list())
 
 

@@ -76,6 +76,7 @@ def test_what_changed_is_recorded_from_and_to(adam: Actor, supervisor: User) -> 
         "email": {"from": "", "to": "sue@example.org"},
         "roles": {"from": ["supervisor"], "to": ["approver", "supervisor"]},
         "teams": {"from": ["Sales"], "to": ["Support"]},
+        "confirmation": {"grade": "session", "rule": "off"},
     }
 
 
@@ -231,7 +232,10 @@ def test_with_the_account_all_sessions_end_for_good(adam: Actor, supervisor: Use
 
     user_reactivate(adam, supervisor)
     assert not is_in(laptop)
-    assert without_rows(newest_entry()) == {"roles": ["supervisor"]}
+    assert without_rows(newest_entry()) == {
+        "roles": ["supervisor"],
+        "confirmation": {"grade": "session", "rule": "off"},
+    }
     assert signs_in("sue", PASSWORD)
 
 

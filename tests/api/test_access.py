@@ -144,7 +144,7 @@ TABLE: dict[tuple[str, str], tuple[set[str], object, int]] = {
     ("POST", "send-retry-unknown"): (set(), {"may_show_twice": True}, 0),
     ("GET", "send-deliveries"): ({"read", "auditor"} | ADMINISTER, None, 200),
     ("GET", "send-proof"): ({"auditor"}, None, 200),
-    ("GET", "delivery-proof"): ({"auditor"}, None, 200),
+    ("GET", "delivery-proof"): ({"auditor"}, None, 409),  # it has not ended
     ("GET", "sending-stop"): (SEE_SERVERS, None, 200),
     ("PUT", "sending-stop"): (ADMINISTER, {"reason": "Wrong text"}, 200),
     ("DELETE", "sending-stop"): (ADMINISTER, None, 409),  # it is not stopped

@@ -102,6 +102,7 @@ def test_the_settings_know_the_transports() -> None:
 
 # What other apps may take of these two: what is about people, teams and clients, or the ledger.
 OF_ACCOUNTS = {
+    "approvals",
     "apps",
     "granting",
     "models",
@@ -115,8 +116,8 @@ OF_ACCOUNTS = {
 OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "following", "metrics"),
     "models",
-    *("rollback", "selectors", "sentences", "services", "signing", "state", "tlog"),
-    *("troubles", "verification", "verify", "witnessing"),
+    *("readings", "rollback", "selectors", "sentences", "services", "signing", "state"),
+    *("tlog", "troubles", "verification", "verify", "witnessing"),
 }
 
 

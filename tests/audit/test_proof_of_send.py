@@ -23,6 +23,7 @@ from console.audit.checkpoints import new_key, public_key
 from console.audit.models import AuditCheckpoint, AuditEntry, as_hashed
 from console.audit.services import checkpoint_make, record
 from console.audit.verify import (
+    APPROVED,
     CERTIFICATES,
     CHECKPOINTS,
     DELIVERIES,
@@ -143,7 +144,7 @@ def test_what_is_in_the_file(
     with zipfile.ZipFile(prove(send)) as archive:
         assert set(archive.namelist()) == {
             *(SEND, DELIVERIES, ENTRIES, CHECKPOINTS, MANIFEST),
-            *(SIGNATURES, CERTIFICATES),
+            *(SIGNATURES, CERTIFICATES, APPROVED),
         }
         request = json.loads(archive.read(SEND))
         deliveries = [json.loads(line) for line in archive.read(DELIVERIES).splitlines()]

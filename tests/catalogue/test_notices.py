@@ -302,6 +302,7 @@ def test_a_preset_is_made_and_changed(editor: User) -> None:
         "name": "Team leads",
         "visibility": "INT",
         "nickname": "",
+        "confirmation": {"grade": "session", "rule": "off"},
         "roles": ["supervisor"],
         "change": preset.changes.get(status="approved").pk,
     }

@@ -6,6 +6,7 @@ from allauth.account.decorators import reauthentication_required
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.views import PasswordChangeView
 from allauth.mfa.base.views import IndexView
+from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
@@ -26,6 +27,7 @@ from console.accounts.selectors import directory_account, second_factors
 from console.accounts.services import security_events
 from console.accounts.signing_in.second_factor import second_factor_given, second_factor_required
 from console.audit.actions import Action
+from console.audit.verify import key_fingerprint
 
 # A change and its ledger entry are one transaction.
 together = method_decorator(transaction.atomic, name="dispatch")
@@ -44,8 +46,12 @@ class SecondFactors(IndexView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         required = second_factor_required(person(self.request))
+        keys = [key.instance for key in context["authenticators"].get("webauthn", ())]
         return context | {
             "required": required,
+            "fingerprints": {
+                key.pk: key_fingerprint(security_events.public_key_of(key)) for key in keys
+            },
             "missing": required and not context["is_mfa_enabled"],
             "unproved": required
             and context["is_mfa_enabled"]
@@ -53,11 +59,11 @@ class SecondFactors(IndexView):
         }
 
 
-def _set_up(request: HttpRequest, kind: str) -> None:
+def _set_up(request: HttpRequest, kind: str, key: Authenticator | None = None) -> None:
     """Record a new factor. This session has thereby given it, and needs no other."""
     user = person(request)
     record_authentication(request, user, "mfa", type=kind)
-    security_events.second_factor_changed(user, Action.USER_SECOND_FACTOR_ADDED, kind)
+    security_events.second_factor_changed(user, Action.USER_SECOND_FACTOR_ADDED, kind, key)
     messages.success(
         request, _("Your second factor is set up. From now on signing in asks for it.")
     )
@@ -96,6 +102,11 @@ class RemoveApp(_Removal, totp.DeactivateTOTPView):
         return response
 
 
+def _newest_key(user: User) -> Authenticator:
+    keys = Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN)
+    return keys.latest("pk")
+
+
 @together
 class AddKey(webauthn.AddWebAuthnView):
     template_name = "accounts/key_add.html"
@@ -103,7 +114,7 @@ class AddKey(webauthn.AddWebAuthnView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
-        _set_up(self.request, "webauthn")
+        _set_up(self.request, "webauthn", _newest_key(person(self.request)))
         return response
 
 
@@ -119,9 +130,10 @@ class RemoveKey(_Removal, webauthn.RemoveWebAuthnView):
         return given | {"authenticator": self.object}
 
     def form_valid(self, form: Any) -> HttpResponse:
+        key = self.object
         response = super().form_valid(form)
         security_events.second_factor_changed(
-            person(self.request), Action.USER_SECOND_FACTOR_REMOVED, "webauthn"
+            person(self.request), Action.USER_SECOND_FACTOR_REMOVED, "webauthn", key
         )
         messages.success(self.request, _("The security key is removed."))
         return response

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
+from console.accounts.approvals.asking import asks_for_key, confirmation_of
 from console.accounts.models import User
 from console.accounts.pages.administration_forms import (
     NewUserForm,
@@ -51,12 +53,18 @@ def user_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @require(Permission.ADMINISTER)
+@asks_for_key(lambda: reverse("user-list"))
 def user_new(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     form = NewUserForm(posted(request))
     if not form.is_bound:
         form.initial["password"] = suggested_password()
-    user = save(form, lambda values: user_create(actor, **values, must_change_password=True))
+
+    def create(values: dict[str, Any]) -> User:
+        confirmation = confirmation_of(request)
+        return user_create(actor, **values, must_change_password=True, confirmation=confirmation)
+
+    user = save(form, create)
     if user is not None:
         messages.success(
             request,
@@ -75,6 +83,7 @@ def suggested_password() -> str:
 
 @require_http_methods(["GET", "POST"])
 @require(Permission.ADMINISTER)
+@asks_for_key(lambda user_id: reverse("user-detail", args=[user_id]))
 def user_detail(request: HttpRequest, user_id: int) -> HttpResponse:
     """Show a person, or change them."""
     actor = actor_of(request)
@@ -83,7 +92,7 @@ def user_detail(request: HttpRequest, user_id: int) -> HttpResponse:
     form = UserForm(posted(request), user=user, is_own=is_own)
     if save(
         form,
-        lambda values: user_update(actor, user, **values),
+        lambda values: user_update(actor, user, **values, confirmation=confirmation_of(request)),
         saved_now=lambda: user_state(user_get(actor, user_id)),
     ):
         messages.success(request, _("Saved. It holds from their next click on."))
@@ -167,6 +176,7 @@ def user_close(request: HttpRequest, user_id: int) -> HttpResponse:
 
 @asks
 @require(Permission.ADMINISTER)
+@asks_for_key(lambda user_id: reverse("user-detail", args=[user_id]))
 def user_open(request: HttpRequest, user_id: int) -> HttpResponse:
     step = Step(
         title=_("Activate %(name)s again?"),
@@ -175,7 +185,11 @@ def user_open(request: HttpRequest, user_id: int) -> HttpResponse:
         done=_("%(name)s is active again."),
         is_dangerous=False,
     )
-    return _take(request, user_id, step, user_reactivate)
+
+    def reactivate(actor: Actor, user: User) -> object:
+        return user_reactivate(actor, user, confirmation=confirmation_of(request))
+
+    return _take(request, user_id, step, reactivate)
 
 
 @asks

@@ -11,6 +11,7 @@ from allauth.mfa.utils import decrypt, encrypt
 from allauth.usersessions.models import UserSession
 from axes.utils import reset as axes_reset
 from django.db import transaction
+from fido2 import cbor
 
 from console.accounts.models import User
 from console.accounts.services.sessions import sessions_end, sessions_forget
@@ -20,6 +21,7 @@ from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.state.kinds import told
+from console.audit.verify import to_web
 from console.errors import Conflict
 
 DOOR = system_actor("sign-in")
@@ -72,12 +74,38 @@ def security_key_counted(key: Authenticator, counter: int) -> bool:
     """
     with transaction.atomic():
         locked = Authenticator.objects.select_for_update().get(pk=key.pk)
-        before = locked.data.get(COUNTER, locked.wrap().authenticator_data.counter)
-        if (counter or before) and counter <= before:
+        if not is_counted_on(locked, counter):
             return False
         locked.data[COUNTER] = counter
         locked.save(update_fields=["data"])
     return True
+
+
+def is_counted_on(key: Authenticator, counter: int) -> bool:
+    """Return whether a counter is beyond the last one of this security key."""
+    before = key.data.get(COUNTER, key.wrap().authenticator_data.counter)
+    return not (counter or before) or counter > before
+
+
+def credential_id_of(key: Authenticator) -> str:
+    """Return a security key's id, in base64url."""
+    return to_web(key.wrap().authenticator_data.credential_data.credential_id)
+
+
+def public_key_of(key: Authenticator) -> bytes:
+    """Return a security key's public key (COSE)."""
+    public: bytes = cbor.encode(key.wrap().authenticator_data.credential_data.public_key)
+    return public
+
+
+def method_of(key: Authenticator) -> int:
+    """Return the number of the method (COSE) by which a security key signs."""
+    return int(key.wrap().authenticator_data.credential_data.public_key[3])
+
+
+def key_facts(key: Authenticator) -> dict[str, str]:
+    """Return what the ledger says of a security key: by this anybody knows its signatures."""
+    return {"credential_id": credential_id_of(key), "public_key": to_web(public_key_of(key))}
 
 
 def directory_refused(
@@ -100,12 +128,15 @@ def directory_confirmed(user: User, address: str, subject: str) -> None:
     _of_oneself(user, Action.USER_DIRECTORY_CONFIRMED, {"address": address, "sub": subject})
 
 
-def second_factor_changed(user: User, action: Action, kind: str) -> None:
+def second_factor_changed(
+    user: User, action: Action, kind: str, key: Authenticator | None = None
+) -> None:
     """Record USER_SECOND_FACTOR_ADDED or _REMOVED.
 
-    `kind` is "totp", "webauthn" or "recovery_codes".
+    `kind` is "totp", "webauthn" or "recovery_codes". A `key` is named by its id and public key.
     """
-    _of_oneself(user, action, {"kind": kind, **told((USER, user.pk))})
+    keys = key_facts(key) if key else {}
+    _of_oneself(user, action, {"kind": kind, **keys, **told((USER, user.pk))})
 
 
 def password_changed(user: User) -> None:

@@ -7,6 +7,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from console.accounts.approvals.stating import Confirmation
+from console.accounts.approvals.writing import approval_record
 from console.accounts.models import Team, User
 from console.accounts.roles import Role
 from console.accounts.services.names import (
@@ -39,11 +41,13 @@ def user_create(
     email: str = "",
     teams: Sequence[Team] = (),
     must_change_password: bool = False,
+    confirmation: Confirmation | None = None,
 ) -> User:
     """Create a person who signs in with `password`, which the caller has validated.
 
     With `must_change_password` they have to choose another first. Raises InvalidInput for an
-    unknown role, an invalid name, and a user name that looks like another; Conflict for one in use.
+    unknown role, an invalid name, and a user name that looks like another; Conflict for one in use;
+    and with roles what `approval_record` raises.
     """
     actor.require(Permission.ADMINISTER)
     names = _read({"first_name": first_name, "last_name": last_name, "email": email})
@@ -52,24 +56,11 @@ def user_create(
     _require_known(roles)
     try:
         with transaction.atomic():
-            user = User.objects.create_user(
-                username=username,
-                password=password,
-                roles=list(roles),
-                must_change_password=must_change_password,
-                **names,
-            )
+            given = {"roles": list(roles), "must_change_password": must_change_password, **names}
+            user = User.objects.create_user(username=username, password=password, **given)
             user.teams.set(teams)
-            audit.record(
-                actor,
-                Action.USER_CREATED,
-                target=_target(user),
-                data={
-                    "roles": list(roles),
-                    "teams": [team.name for team in teams],
-                    **told((USER, user.pk)),
-                },
-            )
+            data = {"roles": list(roles), "teams": [team.name for team in teams]}
+            _record(actor, Action.USER_CREATED, user, data, confirmation)
     except IntegrityError as error:
         raise Conflict(
             "name_taken",
@@ -86,13 +77,15 @@ def user_update(
     *,
     teams: Collection[Team] | None = None,
     expected: str | None = None,
+    confirmation: Confirmation | None = None,
     **values: Any,
 ) -> User:
     """Change a person's `first_name`, `last_name`, `email`, `roles` or `teams`. With `expected`,
     the revision of the state that was shown, Conflict where it is another by now.
 
     Raises InvalidInput; PermissionRefused for one's own roles, which takes another administrator;
-    and Conflict for the role of the last administrator.
+    Conflict for the role of the last administrator; and with other roles what `approval_record`
+    raises.
     """
     actor.require(Permission.ADMINISTER)
     with transaction.atomic():
@@ -108,8 +101,7 @@ def user_update(
             locked.teams.set(teams)
         changed = changes(before, user_state(locked))
         if changed:
-            data = {**changed, **told((USER, locked.pk))}
-            audit.record(actor, Action.USER_CHANGED, target=_target(locked), data=data)
+            _record(actor, Action.USER_CHANGED, locked, changed, confirmation)
         if changed.keys() & {"roles", "teams"}:
             streams_end([locked])
     return locked
@@ -135,8 +127,9 @@ def user_deactivate(actor: Actor, user: User) -> User:
     return locked
 
 
-def user_reactivate(actor: Actor, user: User) -> User:
-    """Reactivate a person, with the same roles, teams and password as before."""
+def user_reactivate(actor: Actor, user: User, *, confirmation: Confirmation | None = None) -> User:
+    """Reactivate a person, with the same roles, teams and password as before. With roles, raises
+    what `approval_record` raises."""
     actor.require(Permission.ADMINISTER)
     _require_other(actor, user)
     with transaction.atomic():
@@ -145,8 +138,8 @@ def user_reactivate(actor: Actor, user: User) -> User:
             raise Conflict("already_active", "{name} is active already.", name=locked)
         locked.is_active = True
         locked.save(update_fields=["is_active"])
-        data = {"roles": sorted(locked.roles), **told((USER, locked.pk))}
-        audit.record(actor, Action.USER_REACTIVATED, target=_target(locked), data=data)
+        data = {"roles": sorted(locked.roles)}
+        _record(actor, Action.USER_REACTIVATED, locked, data, confirmation)
     return locked
 
 
@@ -194,6 +187,20 @@ def require_strong(password: str, user: User) -> None:
         raise InvalidInput(
             "weak_password", term("{all:spaced}", all=error.messages), {"field": "password"}
         ) from error
+
+
+def _record(
+    actor: Actor,
+    action: Action,
+    user: User,
+    data: dict[str, Any],
+    confirmation: Confirmation | None,
+) -> None:
+    """Record what becomes of a person. Roles are approved thereby."""
+    entry = audit.Record(action, _target(user), {**data, **told((USER, user.pk))})
+    if data.get("roles"):
+        entry = approval_record(actor, entry, confirmation=confirmation)
+    audit.record_many(actor, [entry])
 
 
 def _target(user: User) -> tuple[str, object, str]:

@@ -3,7 +3,10 @@
 from django import template
 from django.utils.translation import gettext as _
 
+from console.accounts.approvals.grades import grade_words
+
 register = template.Library()
+register.filter(grade_words)
 
 # The first match counts: many browsers also include other names.
 BROWSERS = (

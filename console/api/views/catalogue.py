@@ -248,7 +248,7 @@ class ApproveVersion(VersionView):
     @action("Approve and publish a version", Permission.REVIEW_CATALOGUE, responses=VERSION)
     def post(self, version: NoticeVersion) -> NoticeVersion:
         """Others' versions alone: nobody approves their own."""
-        return versions.version_approve(self.actor, version)
+        return versions.version_approve(self.actor, version, confirmation=self.confirmation)
 
 
 class RejectVersion(VersionView):

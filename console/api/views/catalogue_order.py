@@ -83,7 +83,9 @@ class ApprovePreset(PresetView):
     )
     def post(self, preset: VisibilityPreset, *, change: int) -> VisibilityPreset:
         """Others' proposals alone."""
-        return presets.preset_approve(self.actor, preset, change=change)
+        return presets.preset_approve(
+            self.actor, preset, change=change, confirmation=self.confirmation
+        )
 
 
 class RejectPreset(PresetView):

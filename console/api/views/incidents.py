@@ -99,10 +99,11 @@ class IncidentPreview(ConsoleView):
             answers=given.get("fields") or {},
             is_emergency=given["is_emergency"],
         )
-        return Response(_plan(1, stage_contents(version)[0], plan))
+        return Response(_plan(self, 1, stage_contents(version)[0], plan))
 
 
-def _plan(position: int, content: StageContent, plan: SendPlan | None) -> Any:
+def _plan(view: ConsoleView, position: int, content: StageContent, plan: SendPlan | None) -> Any:
+    view.shows(target.interaction_id for target in (plan.ready if plan else ()))
     shown = {
         "position": position,
         "name": content.name,
@@ -132,7 +133,7 @@ class StagePreview(IncidentView):
         self.read(serializers.StageStartInput)
         incident = self.load(incident_id)
         content = content_at(incident, position)
-        return Response(_plan(position, content, stage_plan(self.actor, incident, position)))
+        return Response(_plan(self, position, content, stage_plan(self.actor, incident, position)))
 
 
 class StartStage(IncidentView):

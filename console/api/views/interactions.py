@@ -104,6 +104,7 @@ class OneInteraction(ConsoleView):
         it."""
         interaction = selectors.interaction_get(self.actor, interaction_id)
         context = {"actor": self.actor}
+        self.shows([interaction.pk])
         return Response(InteractionDetailOutput(interaction, context=context).data)
 
 

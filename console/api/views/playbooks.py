@@ -131,7 +131,7 @@ class ApprovePlaybook(PlaybookVersionView):
     @action("Approve and publish a playbook", Permission.REVIEW_CATALOGUE, responses=VERSION)
     def post(self, version: PlaybookVersion) -> PlaybookVersion:
         """Others' versions alone: nobody approves their own."""
-        return playbooks.version_approve(self.actor, version)
+        return playbooks.version_approve(self.actor, version, confirmation=self.confirmation)
 
 
 class RejectPlaybook(PlaybookVersionView):

@@ -58,7 +58,7 @@ class ApproveSend(SendAction):
     @action("Approve a send", Permission.APPROVE_SENDS, responses=SEND)
     def post(self, send: Send) -> Send:
         """Others' sends alone. It leaves at its time; where that has come, at once."""
-        return approval.send_approve(self.actor, send)
+        return approval.send_approve(self.actor, send, confirmation=self.confirmation)
 
 
 class RejectSend(SendAction):

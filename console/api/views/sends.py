@@ -137,6 +137,7 @@ def _previewed(
     view: ConsoleView, given: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response:
     plan = planner.plan_send(view.actor, _order(given))
+    view.shows(target.interaction_id for target in plan.ready)
     return Response(serializers.PlanOutput(plan).data, headers=headers)
 
 
@@ -195,9 +196,8 @@ class SendDeliveries(ConsoleView):
         require_choice(filters, "status", DeliveryStatus.values)
         send = selectors.send_get(self.actor, send_id)
         rows = selectors.send_deliveries(self.actor, send, filters.get("status", ""))
-        return self.page(
-            request, rows.prefetch_related(*serializers.BESIDE), serializers.DeliveryOutput
-        )
+        beside = rows.prefetch_related(*serializers.BESIDE)
+        return self.page(request, beside, serializers.DeliveryOutput, shows=_chat_of)
 
 
 class SendProof(ConsoleView):
@@ -237,6 +237,10 @@ class DeliveryProof(ConsoleView):
         return as_download(delivery, delivery_prove(self.actor, delivery))
 
 
+def _chat_of(delivery: Delivery) -> str:
+    return delivery.interaction_id if delivery.body else ""
+
+
 class Deliveries(ConsoleView):
     pagination_class = HistoryPage
 
@@ -258,7 +262,7 @@ class Deliveries(ConsoleView):
         rows = selectors.history_search(self.actor, filter).prefetch_related(*serializers.BESIDE)
         answer, _source = searched(
             self.actor.person_ref,
-            lambda: self.page(request, rows, serializers.DeliveryOutput),
+            lambda: self.page(request, rows, serializers.DeliveryOutput, shows=_chat_of),
             has_everything=True,
         )
         return answer
@@ -282,4 +286,5 @@ class DeliveryEvidence(ThingView):
         stays. For whoever sees the delivery and sends or approves, but not for the sender of a send
         that a second person approved."""
         delivery_witness(self.actor, delivery, **given)
+        self.shows([delivery.interaction_id])
         return delivery

@@ -48,6 +48,7 @@ class VersionPreview(ConsoleView):
         notice = selectors.notice_get(self.actor, key)
         version = with_current_snippets(selectors.version_get(self.actor, notice, number))
         chat = self._chat(filters.get("interaction", ""))
+        self.shows([] if chat is EXAMPLE else [chat.id])
         return Response(serializers.PreviewOutput(self._seen(version, chat)).data)
 
     def _chat(self, interaction_id: str) -> Interaction | ExampleChat:

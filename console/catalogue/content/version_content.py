@@ -210,6 +210,17 @@ class VersionContent:
         others = {name: str(getattr(self, name)) for name in IF_OTHER_THAN}
         return said | {name: it for name, it in others.items() if is_said(name, it)}
 
+    def beside_ledger_data(self) -> dict[str, Any]:
+        """Return what an approver sees and `ledger_data` lacks."""
+        preset = self.preset.name if self.preset else ""
+        moments = {name: moment_text(getattr(self, name)) for name in MOMENTS}
+        return {
+            "message_type": self.message_type,
+            "nickname": self.nickname,
+            "preset": preset,
+            **moments,
+        }
+
     def shown(self) -> dict[str, str]:
         """Return the labelled facts that a comparison shows beside the texts."""
         return {str(label): _shown(name, getattr(self, name)) for name, label in LABELS.items()}

@@ -9,6 +9,8 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from console.accounts.approvals.stating import Confirmation
+from console.accounts.approvals.writing import approval_record
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission, system_actor
 from console.audit import services as audit
@@ -128,13 +130,15 @@ def version_submit(actor: Actor, version: NoticeVersion) -> NoticeVersion:
     return version
 
 
-def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
+def version_approve(
+    actor: Actor, version: NoticeVersion, *, confirmation: Confirmation | None = None
+) -> NoticeVersion:
     """Publish a submitted version in place of the published one.
 
     A version whose `valid_from` is in the future is scheduled instead, in place of another
     scheduled one. Raises PermissionRefused (own_work) for the author, whatever else the actor may
-    do, InvalidInput for a version that has ended since it was submitted, and Unavailable if the
-    witnesses' quorum is late.
+    do, InvalidInput for a version that has ended since it was submitted, Unavailable if the
+    witnesses' quorum is late, and what `approval_record` raises.
     """
     _require_reviewer(actor, version)
     require_quorum()
@@ -160,7 +164,11 @@ def version_approve(actor: Actor, version: NoticeVersion) -> NoticeVersion:
             require_shortcut_free(version.notice, version.new_shortcut)
         _decide(actor, version, status)
         words_keep(version.notice)
-        _record_version(actor, Action.VERSION_APPROVED, version, superseded)
+        rows = _rows(version, superseded)
+        entry = version_record(Action.VERSION_APPROVED, version, rows)
+        also = VersionContent.of(version).beside_ledger_data()
+        entry = approval_record(actor, entry, also=also, confirmation=confirmation)
+        audit.record_many(actor, [entry])
     return version
 
 
@@ -336,5 +344,8 @@ def version_record(action: Action, version: NoticeVersion, rows: Mapping[str, An
 def _record_version(
     actor: Actor, action: Action, version: NoticeVersion, superseded: Sequence[int] = ()
 ) -> None:
-    rows = told((VERSION, [version.pk, *superseded]), (NOTICE, version.notice_id))
-    audit.record_many(actor, [version_record(action, version, rows)])
+    audit.record_many(actor, [version_record(action, version, _rows(version, superseded))])
+
+
+def _rows(version: NoticeVersion, superseded: Sequence[int]) -> dict[str, Any]:
+    return told((VERSION, [version.pk, *superseded]), (NOTICE, version.notice_id))

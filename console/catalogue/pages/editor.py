@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from console.actors import Actor, Permission
+from console.audit.readings import texts_shown
 from console.catalogue.content.audience import preset_of
 from console.catalogue.content.languages import Stale, stale_locales
 from console.catalogue.content.notices import names_are_reviewed
@@ -210,6 +211,7 @@ def preview_context(
         fields=_typed_fields(asked),
     )
     among = loaded([version.snippets])
+    texts_shown(actor, "preview", [] if chat is EXAMPLE else [chat.id])
     return {
         "notice": notice,
         "chat": chat,

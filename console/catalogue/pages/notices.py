@@ -11,8 +11,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from console.accounts.approvals.asking import asks_for_key, confirmation_of
+from console.accounts.approvals.grades import approval_grades
 from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
+from console.audit.actions import Action
 from console.catalogue.content.favourites import favourite_set
 from console.catalogue.content.notices import (
     notice_create,
@@ -31,7 +34,7 @@ from console.catalogue.selectors import categories, notice_get, version_get, ver
 from console.catalogue.usage import ENDS_SOON, favourite_ids, version_uses
 from console.editing.confirmation import posted
 from console.editing.saving import form_page, save
-from console.errors import ConsoleError
+from console.errors import ConsoleError, Unconfirmed
 from console.site.access import actor_of, require
 
 
@@ -77,6 +80,7 @@ def _detail(
         "own_refs": own_refs(actor) if in_review else [],
         "review": review_of(actor, published, in_review) if in_review else None,
         "uses": version_uses(actor, notice),
+        "grades": _grades(notice, found),
         "starred": notice.pk in favourite_ids(actor),
         "ends_soon": _ends_soon(found),
         "checks": version_checks(found),
@@ -84,6 +88,13 @@ def _detail(
         "reason": request.POST.get("reason", ""),
     }
     return render(request, "catalogue/notice_detail.html", context, status=status)
+
+
+def _grades(notice: CannedNotice, found: list[NoticeVersion]) -> dict[int, str]:
+    """Return by what the versions were approved, in words, by their ids."""
+    refs = {f"{notice.key}/{version.number}": version.pk for version in found}
+    grades = approval_grades(Action.VERSION_APPROVED, refs)
+    return {refs[ref]: words for ref, words in grades.items()}
 
 
 # The page shows these above the other versions.
@@ -127,6 +138,8 @@ def _decide(
     notice = notice_get(actor, key)
     try:
         act(actor, notice)
+    except Unconfirmed:
+        raise
     except ConsoleError as refusal:
         return _detail(request, actor, notice, error=refusal.message, status=refusal.status)
     messages.success(request, done)
@@ -144,9 +157,11 @@ def submit_version(request: HttpRequest, key: str, number: int) -> HttpResponse:
 
 @require_POST
 @require(Permission.REVIEW_CATALOGUE)
+@asks_for_key(lambda key, number: reverse("notice-detail", args=[key]))
 def approve_version(request: HttpRequest, key: str, number: int) -> HttpResponse:
     def approve(actor: Actor, notice: CannedNotice) -> object:
-        return version_approve(actor, version_get(actor, notice, number))
+        version = version_get(actor, notice, number)
+        return version_approve(actor, version, confirmation=confirmation_of(request))
 
     notice = notice_get(actor_of(request), key)
     version = version_get(actor_of(request), notice, number)

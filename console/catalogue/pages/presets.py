@@ -5,11 +5,15 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from console.accounts.approvals.asking import asks_for_key, confirmation_of
+from console.accounts.approvals.grades import approval_grades
 from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
+from console.audit.actions import Action
 from console.catalogue.models import PresetChange, VisibilityPreset
 from console.catalogue.pages.forms import PresetForm
 from console.catalogue.review.presets import (
@@ -22,7 +26,7 @@ from console.catalogue.review.presets import (
 from console.catalogue.selectors import preset_change, preset_get, presets
 from console.editing.confirmation import posted
 from console.editing.saving import form_page, save
-from console.errors import ConsoleError
+from console.errors import ConsoleError, Unconfirmed
 from console.site.access import actor_of, require
 
 
@@ -34,8 +38,11 @@ def preset_list(request: HttpRequest) -> HttpResponse:
 
 def _list(request: HttpRequest, *, error: str = "", status: int = 200) -> HttpResponse:
     actor = actor_of(request)
+    shown = list(presets(actor))
+    grades = approval_grades(Action.PRESET_APPROVED, [preset.pk for preset in shown])
     context = {
-        "presets": presets(actor),
+        "presets": shown,
+        "grades": {int(ref): words for ref, words in grades.items()},
         "own_refs": own_refs(actor),
         "error": error,
         "reason": request.POST.get("reason", ""),
@@ -45,9 +52,11 @@ def _list(request: HttpRequest, *, error: str = "", status: int = 200) -> HttpRe
 
 @require_POST
 @require(Permission.REVIEW_CATALOGUE)
+@asks_for_key(lambda preset_id: reverse("preset-list"))
 def approve_preset(request: HttpRequest, preset_id: int) -> HttpResponse:
     def approve(actor: Actor, change: int) -> object:
-        return preset_approve(actor, preset_get(actor, preset_id), change=change)
+        preset = preset_get(actor, preset_id)
+        return preset_approve(actor, preset, change=change, confirmation=confirmation_of(request))
 
     return _decide(request, approve, _("Approved. It holds from now on."))
 
@@ -68,6 +77,8 @@ def _decide(request: HttpRequest, act: Callable[[Actor, int], object], done: str
     change = int(shown) if shown.isdecimal() and len(shown) < 19 else 0
     try:
         act(actor_of(request), change)
+    except Unconfirmed:
+        raise
     except ConsoleError as refusal:
         return _list(request, error=refusal.message, status=refusal.status)
     messages.success(request, done)

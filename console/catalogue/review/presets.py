@@ -6,6 +6,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from console.accounts.approvals.stating import Confirmation
+from console.accounts.approvals.writing import approval_record
 from console.accounts.own_work import is_own
 from console.accounts.roles import Role
 from console.actors import Actor, Permission
@@ -101,12 +103,18 @@ def preset_update(
     return preset
 
 
-def preset_approve(actor: Actor, preset: VisibilityPreset, *, change: int) -> VisibilityPreset:
+def preset_approve(
+    actor: Actor,
+    preset: VisibilityPreset,
+    *,
+    change: int,
+    confirmation: Confirmation | None = None,
+) -> VisibilityPreset:
     """Approve a proposal, so that it takes effect now. `change` is the one that the reviewer saw.
 
     Raises PermissionRefused (own_work) for its author, Conflict if no proposal or a different one
-    is open, InvalidInput if another preset has taken a similar name since, and Unavailable if the
-    witnesses' quorum is late.
+    is open, InvalidInput if another preset has taken a similar name since, Unavailable if the
+    witnesses' quorum is late, and what `approval_record` raises.
     """
     actor.require(Permission.REVIEW_CATALOGUE)
     require_quorum()
@@ -118,7 +126,9 @@ def preset_approve(actor: Actor, preset: VisibilityPreset, *, change: int) -> Vi
                 setattr(preset, name, getattr(proposed, name))
             preset.is_approved = True
             preset.save()
-            _record(actor, Action.PRESET_APPROVED, proposed)
+            entry = _entry(Action.PRESET_APPROVED, proposed)
+            entry = approval_record(actor, entry, confirmation=confirmation)
+            audit.record_many(actor, [entry])
     except IntegrityError as error:
         raise _name_taken(preset.name) from error
     return preset
@@ -227,19 +237,16 @@ def _decide(
 def _record(
     actor: Actor, action: Action, change: PresetChange, superseded: Sequence[int] = ()
 ) -> None:
+    audit.record_many(actor, [_entry(action, change, superseded)])
+
+
+def _entry(action: Action, change: PresetChange, superseded: Sequence[int] = ()) -> audit.Record:
     data: dict[str, Any] = {name: getattr(change, name) for name in CONTENT}
     if change.reject_reason:
         data["reject_reason"] = change.reject_reason
-    audit.record(
-        actor,
-        action,
-        target=("preset", change.preset_id, change.name),
-        data={
-            **data,
-            "change": change.pk,
-            **told((PRESET, change.preset_id), (PRESET_CHANGE, [change.pk, *superseded])),
-        },
-    )
+    rows = told((PRESET, change.preset_id), (PRESET_CHANGE, [change.pk, *superseded]))
+    target = ("preset", change.preset_id, change.name)
+    return audit.Record(action, target, {**data, "change": change.pk, **rows})
 
 
 def _name_taken(name: str) -> Conflict:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from console.actors import Actor, Permission
+from console.audit.readings import texts_shown
 from console.catalogue.content.questions import samples
 from console.catalogue.content.snippets import Loaded, loaded
 from console.catalogue.kinds import traits
@@ -90,6 +91,8 @@ def review_of(actor: Actor, old: NoticeVersion | None, new: NoticeVersion) -> Re
             for chat in chats
         ]
         shown.append(ShownLanguage(locale, rows))
+    seen = (row.chat.id for one in shown for row in one.rows if not row.is_made_up)
+    texts_shown(actor, "review", seen)
     answers = {name: made for version in pair for name, made in samples(version.fields).items()}
     return Review(shown, answers)
 

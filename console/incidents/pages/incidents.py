@@ -258,7 +258,7 @@ def _stage_page(
     status: int = 200,
 ) -> HttpResponse:
     content = content_at(incident, position)
-    context = preview_context(content, lambda: stage_plan(actor, incident, position))
+    context = preview_context(actor, content, lambda: stage_plan(actor, incident, position))
     (shown,) = shown_incidents([incident])
     context |= {
         "incident": incident,

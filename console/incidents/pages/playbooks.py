@@ -12,8 +12,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from console.accounts.approvals.asking import asks_for_key, confirmation_of
+from console.accounts.approvals.grades import approval_grades
 from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
+from console.audit.actions import Action
 from console.catalogue.kinds import traits
 from console.catalogue.models import NoticeVersion
 from console.catalogue.review.side_by_side import Review, review_of
@@ -22,7 +25,7 @@ from console.catalogue.states import VersionStatus
 from console.database.clock import near_now
 from console.editing.confirmation import Step, asks, posted, take_step
 from console.editing.saving import form_page, save
-from console.errors import ConsoleError
+from console.errors import ConsoleError, Unconfirmed
 from console.incidents.models import Playbook, PlaybookVersion, Reach
 from console.incidents.pages.playbook_forms import (
     AUDIENCE_LENGTH,
@@ -161,11 +164,19 @@ def _detail(
         "decided": [v for v in versions if v not in (published, waiting)],
         "own_refs": own_refs(actor),
         "running": running_of(playbook),
+        "grade": _grade(playbook, published),
         "confirm_minutes": settings.EMERGENCY_CONFIRM_MINUTES,
         "error": error,
         "reason": request.POST.get("reason", ""),
     }
     return render(request, "incidents/playbook_detail.html", context, status=status)
+
+
+def _grade(playbook: Playbook, published: PlaybookVersion | None) -> str:
+    """Return by what the published version was approved, in words."""
+    if published is None:
+        return ""
+    return approval_grades(Action.PLAYBOOK_APPROVED, [playbook.key]).get(playbook.key, "")
 
 
 def _shown(actor: Actor, version: PlaybookVersion, old: PlaybookVersion | None) -> Shown:
@@ -343,6 +354,8 @@ def _decide(
     playbook = playbook_get(actor, key)
     try:
         act(actor)
+    except Unconfirmed:
+        raise
     except ConsoleError as refusal:
         return _detail(request, playbook, error=refusal.message, status=refusal.status)
     messages.success(request, done)
@@ -360,9 +373,11 @@ def submit_playbook(request: HttpRequest, key: str, number: int) -> HttpResponse
 
 @require_POST
 @require(Permission.REVIEW_CATALOGUE)
+@asks_for_key(lambda key, number: reverse("playbook-detail", args=[key]))
 def approve_playbook(request: HttpRequest, key: str, number: int) -> HttpResponse:
     def approve(actor: Actor) -> object:
-        return version_approve(actor, playbook_version_get(actor, key, number))
+        version = playbook_version_get(actor, key, number)
+        return version_approve(actor, version, confirmation=confirmation_of(request))
 
     return _decide(request, key, approve, _("Published. Supervisors can start it from now on."))
 

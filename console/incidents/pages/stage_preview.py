@@ -8,10 +8,12 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from console.actors import Actor
+from console.audit.readings import texts_shown
 from console.catalogue.models import Visibility
 from console.errors import Conflict, ConsoleError
 from console.incidents.playbook_content import StageContent
-from console.sends.pages.plan_preview import gaps, skipped_groups, text_groups
+from console.sends.pages.plan_preview import gaps, sampled, skipped_groups, text_groups
 from console.sends.pages.wording import approval_words, audience
 from console.sends.plan.promise import Promise
 from console.sends.plan.values import SendPlan
@@ -23,7 +25,9 @@ TO_FILL_IN = ("field_missing",)
 NOBODY = "nobody"
 
 
-def preview_context(content: StageContent, plan: Callable[[], SendPlan | None]) -> dict[str, Any]:
+def preview_context(
+    actor: Actor, content: StageContent, plan: Callable[[], SendPlan | None]
+) -> dict[str, Any]:
     """Return the context of incidents/_stage_preview.html. `plan` makes the plan, or raises why
     there is none."""
     context: dict[str, Any] = {"content": content, "undo_seconds": settings.UNDO_SECONDS}
@@ -36,11 +40,13 @@ def preview_context(content: StageContent, plan: Callable[[], SendPlan | None]) 
     if made is None:
         # The promise is of nobody: whoever comes meanwhile gets it as one who newly matches.
         return {**context, "promise": NOBODY, "can_start": content.is_standing}
+    groups = text_groups(made)
+    texts_shown(actor, "preview", sampled(groups))
     return {
         **context,
         "plan": made,
         "promise": Promise.of(made).written(),
-        "text_groups": text_groups(made),
+        "text_groups": groups,
         "skipped_groups": skipped_groups(made),
         "gap_sentences": [words for gap in gaps(made, ()) for words in gap.sentences],
         "approval_words": approval_words(made, settings.APPROVAL_ABOVE),

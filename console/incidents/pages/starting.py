@@ -200,6 +200,7 @@ def _may_emergency(version: PlaybookVersion) -> bool:
 def _preview(actor: Actor, version: PlaybookVersion, form: StartForm) -> dict[str, Any]:
     is_emergency = form.takes_emergency and _may_emergency(version)
     context = preview_context(
+        actor,
         stage_contents(version)[0],
         lambda: start_plan(actor, version, answers=form.answers, is_emergency=is_emergency),
     )

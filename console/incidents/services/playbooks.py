@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from console.accounts.approvals.stating import Confirmation
+from console.accounts.approvals.writing import approval_record
 from console.accounts.models import Team
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
@@ -146,10 +148,12 @@ def version_submit(actor: Actor, version: PlaybookVersion) -> PlaybookVersion:
     return locked
 
 
-def version_approve(actor: Actor, version: PlaybookVersion) -> PlaybookVersion:
+def version_approve(
+    actor: Actor, version: PlaybookVersion, *, confirmation: Confirmation | None = None
+) -> PlaybookVersion:
     """Publish somebody else's version in place of the published one. Raises PermissionRefused for
-    one's own, Unprocessable if one of its notices is retired by now, and Unavailable if the
-    witnesses' quorum is late."""
+    one's own, Unprocessable if one of its notices is retired by now, Unavailable if the witnesses'
+    quorum is late, and what `approval_record` raises."""
     require_quorum()
     with transaction.atomic():
         locked = _lock_for_review(actor, version, term("approved"))
@@ -158,7 +162,9 @@ def version_approve(actor: Actor, version: PlaybookVersion) -> PlaybookVersion:
         superseded = list(before.values_list("pk", flat=True))
         before.update(status=VersionStatus.SUPERSEDED)
         _decide(actor, locked, VersionStatus.PUBLISHED)
-        _record(actor, Action.PLAYBOOK_APPROVED, locked, superseded)
+        entry = _entry(Action.PLAYBOOK_APPROVED, locked, superseded)
+        entry = approval_record(actor, entry, confirmation=confirmation)
+        audit.record_many(actor, [entry])
     return locked
 
 
@@ -237,6 +243,12 @@ def _target(playbook: Playbook) -> audit.Target:
 def _record(
     actor: Actor, action: Action, version: PlaybookVersion, superseded: Sequence[int] = ()
 ) -> None:
+    audit.record_many(actor, [_entry(action, version, superseded)])
+
+
+def _entry(
+    action: Action, version: PlaybookVersion, superseded: Sequence[int] = ()
+) -> audit.Record:
     data: dict[str, Any] = {
         "version": version.number,
         "status": str(version.status),
@@ -247,4 +259,4 @@ def _record(
         data["reject_reason"] = version.reject_reason
     if version.playbook.team is not None:
         data["team"] = version.playbook.team.name
-    audit.record(actor, action, target=_target(version.playbook), data=data)
+    return audit.Record(action, _target(version.playbook), data)

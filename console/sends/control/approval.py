@@ -4,6 +4,8 @@ from datetime import datetime
 
 from django.db import transaction
 
+from console.accounts.approvals.stating import Confirmation
+from console.accounts.approvals.writing import approval_record
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.audit.actions import Action
@@ -11,15 +13,23 @@ from console.audit.witnessing.quorum import require_quorum
 from console.database.clock import database_now
 from console.errors import Conflict, PermissionRefused
 from console.sends import selectors
-from console.sends.control.pausing import announce, end_send, lock_send, record_control
+from console.sends.control.pausing import (
+    announce,
+    control_entry,
+    end_send,
+    enter_control,
+    lock_send,
+    record_control,
+)
 from console.sends.control.stop_switch import required_reason
 from console.sends.engine import queue
 from console.sends.engine.queue import outbox_move
-from console.sends.models import Send, SendStatus
+from console.sends.models import Delivery, Send, SendStatus
 from console.sends.plan.limits import hold_quota, sent_alone
 from console.sends.plan.planner import require_valid
 from console.sends.plan.schedule import require_near_future, zone_named
-from console.sends.plan.values import needs_approval
+from console.sends.plan.values import digest, needs_approval
+from console.sends.proof.ledger import version_digest
 from console.text.inputs import require_given
 from console.text.sentences import term
 from console.text.wording import term_of
@@ -27,12 +37,13 @@ from console.text.wording import term_of
 MOVABLE = (SendStatus.SCHEDULED, SendStatus.AWAITING_APPROVAL)
 
 
-def send_approve(actor: Actor, send: Send) -> Send:
+def send_approve(actor: Actor, send: Send, *, confirmation: Confirmation | None = None) -> Send:
     """Approve somebody else's send: it leaves at its time, or at once if that has passed.
 
     Approves exactly the time that `send` carries. Raises PermissionRefused for one's own send;
     Conflict if the send does not await approval (any more) or has been moved; Unprocessable if its
-    notice is retired or not valid at that time; Unavailable if the witnesses' quorum is late.
+    notice is retired or not valid at that time; Unavailable if the witnesses' quorum is late; and
+    what `approval_record` raises.
     """
     _require_other(actor, send)
     require_quorum()
@@ -47,13 +58,7 @@ def send_approve(actor: Actor, send: Send) -> Send:
         require_valid(locked.version, at=release_at, now=now)
         locked.approved_by_ref, locked.approved_by_name = actor.ref, actor.name
         locked.approved_at = now
-        if release_at > now:
-            locked.status = SendStatus.SCHEDULED
-            queue.enqueue_send(locked, ())
-        else:
-            locked.status, locked.release_at = SendStatus.RUNNING, now
-            outbox_move(locked, now)
-            queue.enqueue_drains(queue.servers_of_sends([locked.pk]))
+        _let_go(locked, release_at, now)
         locked.save(
             update_fields=[
                 *("approved_by_ref", "approved_by_name", "approved_at", "status", "release_at")
@@ -64,8 +69,38 @@ def send_approve(actor: Actor, send: Send) -> Send:
             "status": str(locked.status),
             "release_at": locked.release_at.isoformat(),
         }
-        record_control(actor, locked, Action.SEND_APPROVED, data)
+        entry = control_entry(actor, locked, Action.SEND_APPROVED, data)
+        also = _what_leaves(locked)
+        enter_control(
+            actor, locked, approval_record(actor, entry, also=also, confirmation=confirmation)
+        )
     return locked
+
+
+def _let_go(send: Send, release_at: datetime, now: datetime) -> None:
+    """Let an approved send leave at its time, or at once."""
+    if release_at > now:
+        send.status = SendStatus.SCHEDULED
+        queue.enqueue_send(send, ())
+    else:
+        send.status, send.release_at = SendStatus.RUNNING, now
+        outbox_move(send, now)
+        queue.enqueue_drains(queue.servers_of_sends([send.pk]))
+
+
+def _what_leaves(send: Send) -> dict[str, object]:
+    """Return what an approver of a send sees of it, as its first entry says it."""
+    chats = Delivery.objects.filter(send=send).values_list("interaction_id", flat=True)
+    return {
+        "notice": send.version.notice.key,
+        "version": send.version.number,
+        "version_sha256": version_digest(send.version),
+        "visibility": send.visibility,
+        "nickname": send.nickname,
+        "targets_sha256": digest(sorted(chats)),
+        "why": send.why,
+        "scheduled_at": send.scheduled_at.isoformat() if send.scheduled_at else "",
+    }
 
 
 def send_reject(actor: Actor, send: Send, *, reason: str) -> Send:

@@ -13,7 +13,7 @@ from console.text.language_tags import is_own
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The text that one of the chats of a language gets, and how many chats that language has.
+    """The text that one chat, `chat`, of a language gets, and how many chats that language has.
     `texts` is over 1 if the chats get different data in their texts."""
 
     locale: str
@@ -21,6 +21,7 @@ class Sample:
     customer_name: str
     chats: int
     texts: int
+    chat: str
 
 
 @dataclass(slots=True)
@@ -73,10 +74,10 @@ def _add_samples(found: dict[int, Brief], waiting: QuerySet[Delivery]) -> None:
     ):
         numbers[pk, locale] = (chats, texts)
     first = waiting.order_by("send_id", "locale", "pk").distinct("send_id", "locale")
-    for row in first.only("send_id", "locale", "body", "customer_name"):
+    for row in first.only("send_id", "locale", "body", "customer_name", "interaction_id"):
         chats, texts = numbers[row.send_id, row.locale]
         found[row.send_id].samples.append(
-            Sample(row.locale, row.body, row.customer_name, chats, texts)
+            Sample(row.locale, row.body, row.customer_name, chats, texts, row.interaction_id)
         )
     for brief in found.values():
         brief.samples.sort(key=lambda sample: -sample.chats)

@@ -144,13 +144,20 @@ def record_control(
     actor: Actor, send: Send, action: Action, data: dict[str, object] | None = None
 ) -> None:
     """Record what somebody did with a send; if it is not their own, with its sender."""
-    audit.record(
-        actor,
-        action,
-        target=ledger.send_target(send),
-        data=_with_sender(actor, send, data or {}),
-    )
-    logs.send_changed(send, action)
+    enter_control(actor, send, control_entry(actor, send, action, data))
+
+
+def control_entry(
+    actor: Actor, send: Send, action: Action, data: dict[str, object] | None = None
+) -> audit.Record:
+    """Return the entry that `record_control` writes."""
+    said = _with_sender(actor, send, data or {})
+    return audit.Record(action, ledger.send_target(send), said)
+
+
+def enter_control(actor: Actor, send: Send, entry: audit.Record) -> None:
+    audit.record_many(actor, [entry])
+    logs.send_changed(send, entry.action)
 
 
 def _with_sender(actor: Actor, send: Send, data: dict[str, object]) -> dict[str, object]:

@@ -8,8 +8,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from console.accounts.approvals.asking import asks_for_key, confirmation_of
 from console.accounts.own_work import own_refs
 from console.actors import Permission
+from console.audit.readings import shows_texts
 from console.database.clock import database_now
 from console.editing.confirmation import Question, ask, ask_then, asks, posted
 from console.errors import Conflict, NotFound
@@ -32,8 +34,10 @@ def approvals(request: HttpRequest) -> HttpResponse:
     refs = own_refs(actor)
     others = list(sends_awaiting_approval(actor)[:SHOWN])
     own = sends_visible(actor).filter(actor_ref__in=refs, status=SendStatus.AWAITING_APPROVAL)
+    briefs = briefs_of([*others, *own[:SHOWN]])
+    shows_texts(request, (sample.chat for brief in briefs for sample in brief.samples))
     context = {
-        "briefs": briefs_of([*others, *own[:SHOWN]]),
+        "briefs": briefs,
         "own_refs": refs,
         "now": database_now(),
         "approval_above": settings.APPROVAL_ABOVE,
@@ -43,6 +47,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
 
 @asks
 @require(Permission.APPROVE_SENDS)
+@asks_for_key(lambda send_id: reverse("send-approvals"))
 def approve(request: HttpRequest, send_id: int) -> HttpResponse:
     actor = actor_of(request)
     try:
@@ -58,7 +63,7 @@ def approve(request: HttpRequest, send_id: int) -> HttpResponse:
                 "send_changed",
                 "Not approved: its sender has given it another time. Go back and look again.",
             )
-        after = send_approve(actor, send)
+        after = send_approve(actor, send, confirmation=confirmation_of(request))
         words = _("Send %(id)s is approved and leaves at its time.")
         if after.status == SendStatus.RUNNING:
             words = _("Send %(id)s is approved and leaves now.")

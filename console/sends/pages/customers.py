@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from console.actors import Permission
+from console.audit.readings import shows_texts
 from console.database.deadlines import searched
 from console.editing.paging import KeysetPage, keyset_page
 from console.editing.searching import Ended, ended_by
@@ -43,6 +44,7 @@ def customer(request: HttpRequest) -> HttpResponse:
         (found, page), _source = searched(actor.person_ref, read, has_everything=True)
     except ConsoleError as refusal:
         ended = ended_by(refusal)
+    shows_texts(request, (delivery.interaction_id for delivery in page.rows if delivery.body))
     context = {
         "form": form,
         "customer": found,

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from console.accounts.own_work import own_refs
 from console.actors import Actor, Permission
+from console.audit.readings import shows_texts
 from console.catalogue.kinds import traits
 from console.database.deadlines import searched
 from console.database.standby import FROM_PRIMARY
@@ -71,6 +72,7 @@ def history(request: HttpRequest) -> HttpResponse:
             )
         except ConsoleError as refusal:
             ended = ended_by(refusal)
+    shows_texts(request, (delivery.interaction_id for delivery in page.rows if delivery.body))
     context = {
         "box": in_box(actor, form),
         "chips": chips(actor, form, request.GET),
@@ -145,6 +147,7 @@ def delivery_page(
     """Return the page of a delivery, with what was refused there."""
     actor = actor_of(request)
     delivery = delivery_get(actor, delivery_id)
+    shows_texts(request, [delivery.interaction_id] if delivery.body else [])
     prefetch_related_objects([delivery], *tries(actor))
     entries = None
     if actor.may(Permission.VIEW_AUDIT):

@@ -1,7 +1,7 @@
 """A plan in the compose panel: grouped by text and recipients, never chat by chat."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
@@ -114,6 +114,11 @@ def _text_group(locale: str, targets: list[Target]) -> TextGroup:
         Sample(body, those[0], len(those) - 1) for body, those in list(by_text.items())[:SAMPLES]
     ]
     return TextGroup(locale, targets, samples, len(by_text))
+
+
+def sampled(groups: Iterable[TextGroup]) -> list[str]:
+    """Return the chats whose texts the groups show."""
+    return [sample.target.interaction_id for group in groups for sample in group.samples]
 
 
 def gaps(plan: SendPlan, left_out: Sequence[str]) -> list[Gap]:

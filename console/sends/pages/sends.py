@@ -7,9 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from console.accounts.approvals.grades import approval_grades
 from console.actors import Actor, Permission
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
+from console.audit.readings import shows_texts
 from console.database.clock import database_now
 from console.editing.paging import keyset_page, numbered_page
 from console.interactions.selectors import chats_seen, present_names
@@ -132,6 +134,7 @@ def send_page(
         deliveries = filters.only(send_deliveries(actor, context["send"], status=chosen))
         deliveries = deliveries.prefetch_related(*tries(actor))
         page = numbered_page(request, deliveries, DELIVERIES_A_PAGE)
+    shows_texts(request, (each.interaction_id for each in page or () if each.body))
     # The part of the page that follows the send has none of them.
     is_part = bool(request.htmx)  # type: ignore[attr-defined]
     context |= {
@@ -144,10 +147,18 @@ def send_page(
         "statuses": DeliveryStatus.values,
         "error": error,
         "here": request.get_full_path(),
+        "approval_grade": _approval_grade(context["send"]),
         "provable": actor.may(Permission.VIEW_AUDIT) and actor.may(Permission.VIEW_HISTORY),
     }
     status = filters.http_status if status == 200 else status
     return render(request, "sends/send_detail.html", context, status=status)
+
+
+def _approval_grade(send: Send) -> str:
+    """Return by what the send was approved, in words."""
+    if not send.approved_by_ref:
+        return ""
+    return approval_grades(Action.SEND_APPROVED, [send.pk]).get(str(send.pk), "")
 
 
 def tries(actor: Actor) -> "list[Prefetch[Any, Any, Any]]":

@@ -9,28 +9,32 @@ from datetime import datetime
 from typing import IO, Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Max, Min, OuterRef, QuerySet, Subquery
+from django.db.models import Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from console.audit.actions import Action
-from console.audit.chain import canonical_time
+from console.audit.chain import canonical, canonical_time
 from console.audit.export import (
     ENTRIES_A_FETCH,
+    as_hashed,
     begin_of_batch,
     certificates_said,
     json_lines,
     ledger_lines,
+    sealed_to,
     signatures_said,
     write_manifest,
     write_part,
 )
 from console.audit.models import AuditCheckpoint, AuditEntry
 from console.audit.verify import (
+    APPROVED,
     CERTIFICATES,
     CHECKPOINTS,
     DELIVERIES,
     ENTRIES,
     SEND,
     SIGNATURES,
+    export_line,
 )
 from console.sends.evidence.writing import resolution_of
 from console.sends.models import Delivery, Evidence, Send
@@ -161,6 +165,7 @@ class ProofWriter:
         self.files[ENTRIES] = write_part(
             self.archive, ENTRIES, ledger_lines(first - 1, upto=checkpoint.seq)
         )
+        self.files[APPROVED] = write_part(self.archive, APPROVED, self._approval_lines())
         self.files[CHECKPOINTS] = write_part(
             self.archive, CHECKPOINTS, json_lines([checkpoint.said])
         )
@@ -176,9 +181,44 @@ class ProofWriter:
             "last": checkpoint.seq,
             "head": checkpoint.hash,
             "files": self.files,
+            # Older entries are in archives, those of approvals and keys among them.
+            **({"sealed": sealed} if (sealed := sealed_to().seq) else {}),
         }
         write_manifest(self.archive, "proof", said)
         return first, checkpoint.seq
+
+    def _approval_lines(self) -> Iterator[bytes]:
+        """Yield the entries that tell who approved the version, by which rules, and whose security
+        keys signed it: as far as they are not archived."""
+        versions = _versions_in(version_facts(self.send.version))
+        people = {facts["reviewer_ref"] for facts in versions} | {self.send.approved_by_ref}
+        of_people = Q(
+            action__in=KEY_ACTIONS,
+            target_kind="user",
+            target_ref__in=[ref.removeprefix("user:") for ref in people if ref],
+        )
+        approved = Q(
+            action=Action.VERSION_APPROVED,
+            target_kind="version",
+            target_ref__in=[f"{facts['notice']}/{facts['number']}" for facts in versions],
+        )
+        rules = Q(action=Action.APPROVALS_RULES_SET)
+        found = AuditEntry.objects.filter(of_people | approved | rules, seq__lte=self.of_send_to)
+        for entry in found.order_by("seq").iterator():
+            yield export_line(canonical(as_hashed(entry)), entry.hash)
+
+
+KEY_ACTIONS = (
+    Action.USER_SECOND_FACTOR_ADDED,
+    Action.USER_SECURITY_KEY_NOTED,
+    Action.USER_SECOND_FACTOR_REMOVED,
+    Action.USER_SECOND_FACTOR_RESET,
+)
+
+
+def _versions_in(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the facts of the version and of the snippets in it."""
+    return [facts, *(each for inner in facts.get("snippets", ()) for each in _versions_in(inner))]
 
 
 def entries_of(send: Send) -> QuerySet[AuditEntry]:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import replace_url
 
 from console.actors import Actor, Permission
+from console.audit.readings import texts_shown
 from console.catalogue.models import NoticeVersion
 from console.catalogue.selectors import sendable_versions, usable_presets
 from console.catalogue.usage import favourite_ids, recent_ids
@@ -25,7 +26,7 @@ from console.interactions.selectors import (
     transcript_seen,
 )
 from console.sends.models import DeliveryStatus, Reason, Send
-from console.sends.pages.plan_preview import gaps, skipped_groups, text_groups
+from console.sends.pages.plan_preview import gaps, sampled, skipped_groups, text_groups
 from console.sends.pages.sends import progress_context
 from console.sends.pages.wording import approval_words, send_words
 from console.sends.plan.nicknames import nickname_choices
@@ -271,7 +272,9 @@ def preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:
         if refusal.code == "field_missing":
             return {**context, "preview_hint": refusal.message}
         return {**context, "preview_error": refusal.message}
-    return context | _plan_context(plan, form) | {"to_everyone": order.is_to_everyone}
+    planned = _plan_context(plan, form)
+    texts_shown(actor, "preview", sampled(planned["text_groups"]))
+    return context | planned | {"to_everyone": order.is_to_everyone}
 
 
 def _lines_beside(actor: Actor, form: ComposeForm) -> list[TranscriptLine]:
@@ -280,7 +283,10 @@ def _lines_beside(actor: Actor, form: ComposeForm) -> list[TranscriptLine]:
     if form.of_chat or form.data.get("everything") or len(form.selected) != 1:
         return []
     chat = interactions_visible(actor).filter(pk=form.selected[0]).first()
-    return transcript_seen(actor, chat) if chat is not None else []
+    if chat is None:
+        return []
+    texts_shown(actor, "preview", [chat.pk])
+    return transcript_seen(actor, chat)
 
 
 def _what_is_missing(form: ComposeForm) -> str:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from console.actors import Actor, Permission
+from console.audit.readings import texts_shown
 from console.catalogue.selectors import sendable_versions
 from console.database import notifications
 from console.interactions.models import Interaction
@@ -59,6 +60,7 @@ def chat_signed_in(request: HttpRequest) -> HttpResponse:
 
 
 def _now_context(actor: Actor, chat: Interaction) -> dict[str, Any]:
+    texts_shown(actor, "chat", [chat.pk])
     timeline = chat_timeline(actor, chat)
     topics = [notifications.BOARD, notifications.chat_topic(chat.pk)]
     if actor.may(Permission.SEND):

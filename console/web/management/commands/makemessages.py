@@ -12,7 +12,8 @@ TEMPLATES = {
     **dict.fromkeys(("Sentence", "wording", "Refused", "broken", "fault"), (2,)),
     **dict.fromkeys(("ConsoleError", "InvalidInput", "PermissionRefused", "NotFound"), (2,)),
     **dict.fromkeys(("Conflict", "PreconditionFailed", "Unprocessable", "TooManyRequests"), (2,)),
-    **dict.fromkeys(("Unavailable", "BodyTooLarge", "UnsupportedEncoding"), (2,)),
+    **dict.fromkeys(("Unavailable", "BodyTooLarge", "UnsupportedEncoding", "Unconfirmed"), (2,)),
+    "KeyNeeded": (2,),
     "TreeRefused": (2,),
     "invalid_content": (2,),
 }
