@@ -195,7 +195,7 @@ def changed(said: dict[str, Any], what: str) -> None:
         case "the text":
             said["text"] += "!"
         case "the salt":
-            said["text_salt"] = "0" + said["text_salt"][1:]
+            said["text_salt"] += "0"
         case "the version":
             said["version"] = said["version"].replace("Grüße", "Hallo")
         case "the item":

@@ -486,6 +486,23 @@ def test_the_other_verifier_finds_the_same() -> None:
     assert {name for name, (_step, make) in BROKEN.items() if holds(make())} <= STRICTER_HERE
 
 
+def test_both_read_the_published_vectors(page: Page) -> None:
+    from tests.sends.proof_vectors import FILE, written
+
+    assert FILE.read_text("utf-8") == written(), "python -m tests.sends.proof_vectors"
+    said = json.loads(FILE.read_text("utf-8"))
+    assert len(said["vectors"]) >= 3 + 9
+    keys = verify.Keys([said["public_key"]])
+    witnesses = [verify.witness_of(text) for text in said["witnesses"]]
+    files = [each["proof"].encode() for each in said["vectors"]]
+    given = {"witnesses": "\n".join(said["witnesses"]), "needed": said["needed"]}
+    reports = ask(page, *files, **given)
+    for each, file, report in zip(said["vectors"], files, reports, strict=True):
+        other = verify.verify_delivery_bytes(file, keys, witnesses, said["needed"])
+        assert (report["holds"], other.holds) == (each["holds"], each["holds"]), each["name"]
+        assert broken(report) == each.get("step"), each["name"]
+
+
 def written_otherwise() -> dict[str, bytes]:
     """The same object in other forms, each signed as its text stands."""
     said = Maker().said()

@@ -70,6 +70,12 @@ def delivery_prove(actor: Actor, delivery: Delivery) -> bytes:
     entries = list(entries_about(delivery))
     if not any(entry.action in ledger.ENDED for entry in entries):
         raise Conflict("not_ended_yet", "This delivery has not ended yet. Try again.")
+    if not any("version_sha256" in entry.data for entry in entries):
+        raise Conflict(
+            "too_old_for_it",
+            "The entry of this send has no digest of the version, as older ones have none. The "
+            "proof of the whole send says what is proved.",
+        )
     proof = proof_under(_head_over(entries[-1].seq), delivery, entries)
     file = as_file(signed("delivery", said_of(proof)))
     data = {"sha256": hashlib.sha256(file).hexdigest(), "send": delivery.send_id}
