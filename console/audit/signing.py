@@ -147,6 +147,7 @@ class Signer:
         self.key = key
         self.made_at = time.monotonic()
         self.is_revoked = False
+        self._is_stored = False
         self._free: list[Stream] = []
         self._anchor: tuple[int, str] = (0, GENESIS)
         self._anchored_at = -ANCHOR_SECONDS
@@ -201,9 +202,12 @@ class Signer:
         return (row[0], row[1]) if row else (0, GENESIS)
 
     def may_be_unknown(self) -> bool:
-        """Return whether the database may lack the certificate, for all that is known: it may be
-        another database since the anchor was read."""
-        return time.monotonic() - self._anchored_at >= ANCHOR_SECONDS
+        """Return whether the database may lack the certificate, for all that is known: nobody has
+        stored it, or it may be another database since the anchor was read."""
+        return not self._is_stored or time.monotonic() - self._anchored_at >= ANCHOR_SECONDS
+
+    def certificate_is_stored(self) -> None:
+        self._is_stored = True
 
 
 def require_signer() -> None:

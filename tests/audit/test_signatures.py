@@ -185,6 +185,21 @@ def test_what_is_rolled_back_leaves_no_gap() -> None:
 
 
 @real
+def test_a_certificate_that_was_rolled_back_comes_again() -> None:
+    def failing() -> None:
+        with transaction.atomic():
+            record(ROOT, "lost", target=("thing", 1, "T"))
+            entries_write()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing()
+    assert not AuditCertificate.objects.exists()
+    write(1)
+    assert (whole().findings, whole().signed) == ([], 1)
+
+
+@real
 def test_threads_and_processes_sign_at_once() -> None:
     def many() -> None:
         try:

@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from console.audit.actions import Action
 from console.audit.chain import canonical_data, canonical_time
-from console.audit.models import AuditEntry, AuditTreeHead
+from console.audit.models import AuditEntry, AuditTimestamp, AuditTreeHead
 from console.audit.tlog import leaves, tree
 from console.audit.tlog.merkle import inclusion_path
 from console.database.clock import near_now
@@ -44,6 +44,8 @@ def proof_under(
 ) -> DeliveryProof:
     """Return the proof that these entries are in the tree of a head. Raises NoTile if they are
     not."""
+    stamps = AuditTimestamp.objects.filter(origin=head.origin, size=head.size)
+    stamp = stamps.order_by("id").first()
     is_there = bool(delivery.body) and delivery.erased_at is None
     return DeliveryProof(
         delivery=delivery.pk,
@@ -54,6 +56,7 @@ def proof_under(
         entries=list(_proved(head, delivery, entries)),
         text=delivery.body if is_there else None,
         text_salt=delivery.body_salt if is_there else "",
+        timestamp=bytes(stamp.response) if stamp is not None else b"",
     )
 
 

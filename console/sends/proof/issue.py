@@ -9,7 +9,7 @@ from console.actors import Actor, Permission
 from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.checkpoints import signed
-from console.audit.models import AuditSeal, AuditTreeHead
+from console.audit.models import AuditCosignature, AuditSeal, AuditTreeHead
 from console.audit.tlog.making import tree_make
 from console.audit.tlog.tree import newest_head
 from console.errors import Conflict
@@ -86,9 +86,16 @@ def delivery_prove(actor: Actor, delivery: Delivery) -> bytes:
 
 
 def _head_over(seq: int) -> AuditTreeHead:
-    """Return the newest head of the tree, which covers entry `seq`."""
+    """Return the newest head of the tree that covers entry `seq` and that a witness cosigned; the
+    newest one if there is none."""
     signed("delivery", {})  # fails if there is no key
     head = newest_head()
+    if head is not None:
+        of_log = AuditCosignature.objects.filter(origin=head.origin, size__gte=seq)
+        sizes = of_log.order_by("-size").values_list("size", flat=True)[:1]
+        cosigned = AuditTreeHead.objects.filter(origin=head.origin, size__in=list(sizes)).first()
+        if cosigned is not None:
+            return cosigned
     if head is None or head.size < seq:
         audit.checkpoint_make()
         tree_make(pieces=PIECES_A_PROOF, tiles=0)
