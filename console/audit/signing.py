@@ -37,8 +37,8 @@ from console.errors import Unavailable
 if TYPE_CHECKING:
     from console.database.backend.base import DatabaseWrapper
 
-# The anchor is read anew after this.
-ANCHOR_SECONDS = 5.0
+# A process that records much reads its anchor anew only after this (`anchor_seldom`).
+SELDOM_SECONDS = 5.0
 # A key that a process makes for itself.
 OWN_KEY_VALID = timedelta(days=30)
 OWN_KEY_CHANGED_AFTER = 86_400.0
@@ -47,7 +47,8 @@ EARLIER = timedelta(hours=1)
 
 NEWEST = """
 SELECT seq, hash, EXISTS (SELECT FROM audit_auditentry WHERE action = 'audit.key_revoked'
-    AND target_kind = 'key' AND target_ref = %s)
+    AND target_kind = 'key' AND target_ref = %s),
+    EXISTS (SELECT FROM audit_auditentry WHERE seq = %s AND hash = %s)
 FROM audit_auditentry ORDER BY seq DESC LIMIT 1
 """
 
@@ -150,13 +151,14 @@ class Signer:
         self._is_stored = False
         self._free: list[Stream] = []
         self._anchor: tuple[int, str] = (0, GENESIS)
-        self._anchored_at = -ANCHOR_SECONDS
+        self._anchored_at = -SELDOM_SECONDS
         self._lock = threading.Lock()
 
     def sign(self, wrapper: "DatabaseWrapper", contents: Sequence[bytes]) -> Signature:
         """Return the signature of a batch, for the present transaction of a connection. `contents`
         are its entries as verify.batch_bytes takes them."""
-        return signed_batch(self.key, self._stream_of(wrapper), self._anchor_of(wrapper), contents)
+        anchor = self._anchor_of(wrapper)  # first: it says whether the streams are of this history
+        return signed_batch(self.key, self._stream_of(wrapper), anchor, contents)
 
     def require_valid(self) -> None:
         """Raise KeyEnded once the certificate has ended, KeyRevoked if the key was revoked."""
@@ -179,6 +181,7 @@ class Signer:
         taken.rollbacks = wrapper.rollbacks
         wrapper.of_transaction["audit_stream"] = taken
         wrapper.when_committed(lambda: self._committed(taken))
+        wrapper.when_rolled_back(self._begin_anew)
         return taken
 
     def _committed(self, stream: Stream) -> None:
@@ -191,20 +194,34 @@ class Signer:
         if "audit_appended" in wrapper.of_transaction:
             return self._newest(wrapper)  # may be of this transaction, so nobody else must use it
         wrapper.of_transaction["audit_appended"] = True
-        if time.monotonic() - self._anchored_at >= ANCHOR_SECONDS:
+        if self._is_old():
             self._anchor, self._anchored_at = self._newest(wrapper), time.monotonic()
         return self._anchor
 
     def _newest(self, wrapper: "DatabaseWrapper") -> tuple[int, str]:
         with psycopg.Cursor(wrapper.connection) as cursor:
-            row = cursor.execute(NEWEST, [self.key.id]).fetchone()
+            row = cursor.execute(NEWEST, [self.key.id, *self._anchor]).fetchone()
         self.is_revoked = bool(row and row[2])
+        is_other = self._anchor[0] > 0 and not (row and row[3])
+        if is_other:  # a restored database, or another one
+            with self._lock:
+                self._free.clear()
         return (row[0], row[1]) if row else (0, GENESIS)
 
     def may_be_unknown(self) -> bool:
         """Return whether the database may lack the certificate, for all that is known: nobody has
         stored it, or it may be another database since the anchor was read."""
-        return not self._is_stored or time.monotonic() - self._anchored_at >= ANCHOR_SECONDS
+        return not self._is_stored or self._is_old()
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._anchored_at >= (SELDOM_SECONDS if _is_seldom else 0.0)
+
+    def _begin_anew(self) -> None:
+        """After a rollback, which may have come of another history in the database: read the
+        anchor, and leave the streams."""
+        self._anchored_at = -SELDOM_SECONDS
+        with self._lock:
+            self._free.clear()
 
     def certificate_is_stored(self) -> None:
         self._is_stored = True
@@ -220,6 +237,16 @@ def require_signer() -> None:
 
 
 # --- The keys -----------------------------------------------------------------------------------
+
+
+_is_seldom = False
+
+
+def anchor_seldom() -> None:
+    """Read the anchor every few seconds only, in a process that records much. A transaction that
+    comes right after the database was exchanged for another one fails, and can be repeated."""
+    global _is_seldom
+    _is_seldom = True
 
 
 _signer: Signer | None = None

@@ -38,7 +38,7 @@ def test_checkpoints_are_listed_as_they_were_signed(reader: Caller) -> None:
     assert made is not None
     (shown,) = reader.get("audit/checkpoints/")["results"]
     assert shown.pop("outside_at")
-    assert shown == made.said
+    assert {name: value for name, value in shown.items() if value is not None} == made.said
 
 
 def test_the_export_verifies(reader: Caller, settings: Any, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from django.test import Client
 from console.accounts.models import ApiClient, Scope, Team, User
 from console.accounts.roles import Role
 from console.api.openapi.document import api_document
+from console.audit.checkpoints import own_public_key
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
@@ -52,7 +53,10 @@ def server() -> Iterator[Server]:
     key = base64.b64encode(b"fuzz" * 8).decode()
     often = "9999999/min"
     with serving(
-        CONSOLE_AUDIT_KEY=key, CONSOLE_API_RATE=often, CONSOLE_STRANGER_RATE=often
+        CONSOLE_AUDIT_KEY=key,
+        CONSOLE_AUDIT_OLD_KEYS=own_public_key(),  # of what the test itself has written
+        CONSOLE_API_RATE=often,
+        CONSOLE_STRANGER_RATE=often,
     ) as running:
         yield running
 

@@ -22,7 +22,7 @@ from console.accounts.services import api_client_create
 from console.audit import verify
 from console.audit.actions import Action
 from console.audit.chain import text_digest
-from console.audit.checkpoints import new_key, public_key
+from console.audit.checkpoints import public_key
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_update
@@ -725,7 +725,7 @@ def repacked(path: Path, change: Callable[[Any], object]) -> None:
 
 @pytest.fixture
 def prove(auditor: User, settings: Any, tmp_path: Path) -> Callable[[Send], Path]:
-    settings.AUDIT_KEY, settings.CHECKPOINTS_TO = new_key(), ""
+    settings.CHECKPOINTS_TO = ""
 
     def make(send: Send) -> Path:
         path = tmp_path / "proof.zip"

@@ -208,6 +208,7 @@ class SendProof(ConsoleView):
         "the trail. For those who read the trail and the history.",
         responses={
             (200, "application/zip"): OpenApiTypes.BINARY,
+            409: ErrorOutput,
             "5XX": ErrorOutput,
         },
     )
@@ -227,6 +228,7 @@ class DeliveryProof(ConsoleView):
         "trail. For those who read the trail and the history.",
         responses={
             (200, "application/json"): OpenApiTypes.BINARY,
+            409: ErrorOutput,
             "5XX": ErrorOutput,
         },
     )

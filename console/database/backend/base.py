@@ -41,6 +41,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         self._added: list[_Added] = []
         self._when_committed: list[Callable[[], object]] = []
+        self._when_rolled_back: list[Callable[[], object]] = []
         # What those who make statements keep for the present transaction.
         self.of_transaction: dict[str, Any] = {}
         # How often a part of the present transaction was rolled back.
@@ -84,6 +85,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def when_committed(self, call: Callable[[], object]) -> None:
         """Call this once the present transaction is known to be committed, and never if not."""
         self._when_committed.append(call)
+
+    def when_rolled_back(self, call: Callable[[], object]) -> None:
+        """Call this once the present transaction is not committed, as far as is known."""
+        self._when_rolled_back.append(call)
 
     def carry_out_added(self) -> None:
         self._carry_out()
@@ -132,15 +137,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
             call()
 
     def _rollback(self) -> None:
-        self._forget()
+        self._give_up()
         super()._rollback()  # type: ignore[misc]
 
     def _close(self) -> None:
-        self._forget()
+        self._give_up()
         super()._close()  # type: ignore[misc]
 
+    def _give_up(self) -> None:
+        calls = self._when_rolled_back
+        self._forget()
+        for call in calls:
+            call()
+
     def _forget(self) -> None:
-        self._added, self._when_committed, self.of_transaction = [], [], {}
+        self._added, self.of_transaction = [], {}
+        self._when_committed, self._when_rolled_back = [], []
 
     def savepoint_rollback(self, sid: str) -> None:
         super().savepoint_rollback(sid)

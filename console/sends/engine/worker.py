@@ -11,6 +11,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app as django_app
 from procrastinate.contrib.django import connector_params
 
+from console.audit.signing import anchor_seldom
 from console.database.budget import JOBS_AT_ONCE, QUEUE_CONNECTIONS
 from console.database.sessions import BoundedAsyncConnection, set_up
 from console.sends.engine.dispatcher import Dispatch
@@ -52,6 +53,7 @@ def worker_app() -> App:
 def prepare_process() -> None:
     """Tune the interpreter for a process that handles very many small objects in few threads."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    anchor_seldom()
     # Loaded modules stay: scanning them for garbage costs more than all that is sent. Objects made
     # for a delivery are freed by their reference count.
     gc.collect()
