@@ -191,6 +191,12 @@ def _no_guard(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _nothing_outside(settings: Any) -> None:
+    """Checkpoints and trees of other tests are not this one's. Who wants them outside says where."""
+    settings.CHECKPOINTS_TO = ""
+
+
+@pytest.fixture(autouse=True)
 def _clean_start(request: pytest.FixtureRequest) -> None:
     """Tests with real commits leave what flushing the tables does not mend: jobs in tables that
     Django does not manage."""

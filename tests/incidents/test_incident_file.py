@@ -146,9 +146,7 @@ def test_proofs_that_were_made_are_named(
     browse: Browse,
     settings: Any,
 ) -> None:
-    from console.audit.checkpoints import new_key
-
-    settings.AUDIT_KEY, settings.CHECKPOINTS_TO = new_key(), ""
+    settings.CHECKPOINTS_TO = ""
     make_interaction("s1", queue="sales")
     incident = start(supervisor, payments)
     client = browse(auditor)
