@@ -192,7 +192,7 @@ def _no_guard(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_outside(settings: Any) -> None:
-    """Checkpoints and trees of other tests are not this one's. Who wants them outside says where."""
+    """What other tests store outside is none of this one. Who wants it outside says where."""
     settings.CHECKPOINTS_TO = ""
 
 

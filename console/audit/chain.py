@@ -5,7 +5,7 @@ unnecessary escapes, times in UTC with microseconds, and no fractions in the dat
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -128,3 +128,18 @@ def text_digest(text: str, salt: str) -> str:
     reveals nothing, and the chain is still complete.
     """
     return hashlib.sha256(f"{salt}:{text}".encode()).hexdigest()
+
+
+def batch_bytes(contents: Sequence[bytes], said: Mapping[str, Any]) -> bytes:
+    """Return what the signature of a batch is over: the SHA-256 of its entries without their
+    numbers and the hashes before them, and their place in a stream. It has the form of all signed
+    statements (console.audit.verify.signed_bytes). The verifier has the same function.
+
+    `contents` are for each entry its canonical form up to `prev_hash`, and from after `seq` on.
+    """
+    entries = hashlib.sha256(b"".join(contents)).hexdigest()
+    return (
+        f'notice-console batch\n{{"after":{said["after"]:d},"after_hash":"{said["after_hash"]}",'
+        f'"count":{len(contents) // 2},"entries":"{entries}","key_id":"{said["key_id"]}",'
+        f'"number":{said["number"]:d},"prev":"{said["prev"]}","stream":"{said["stream"]}"}}'
+    ).encode()

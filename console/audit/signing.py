@@ -27,10 +27,9 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
-from console.audit.chain import GENESIS, canonical_time
+from console.audit.chain import GENESIS, batch_bytes, canonical_time
 from console.audit.checkpoints import signed
 from console.audit.models import AuditCertificate
-from console.audit.verify import batch_bytes, key_id
 from console.database.clock import near_now
 from console.errors import Unavailable
 
@@ -62,7 +61,8 @@ class ProcessKey:
 
     @property
     def id(self) -> str:
-        return key_id(self.private.public_key().public_bytes_raw())
+        public = self.private.public_key().public_bytes_raw()
+        return hashlib.sha256(public).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def signed_batch(
     key: ProcessKey, stream: Stream, anchor: tuple[int, str], contents: Sequence[bytes]
 ) -> Signature:
     """Sign a batch as the next one of its stream, which goes on with it. `contents` are its entries
-    as verify.batch_bytes takes them, `anchor` is number and hash of an entry before them."""
+    as chain.batch_bytes takes them, `anchor` is number and hash of an entry before them."""
     after, after_hash = anchor
     stream.number, prev = stream.number + 1, stream.link
     said = {"after": after, "after_hash": after_hash, "key_id": key.id}
@@ -156,7 +156,7 @@ class Signer:
 
     def sign(self, wrapper: "DatabaseWrapper", contents: Sequence[bytes]) -> Signature:
         """Return the signature of a batch, for the present transaction of a connection. `contents`
-        are its entries as verify.batch_bytes takes them."""
+        are its entries as chain.batch_bytes takes them."""
         anchor = self._anchor_of(wrapper)  # first: it says whether the streams are of this history
         return signed_batch(self.key, self._stream_of(wrapper), anchor, contents)
 

@@ -20,7 +20,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from console.actors import system_actor
-from console.audit import signing
+from console.audit import chain, signing
 from console.audit.chain import canonical, canonical_time, entry_hash
 from console.audit.checkpoints import new_key, public_key, signed
 from console.audit.export import as_hashed
@@ -777,3 +777,4 @@ def test_the_signed_bytes_are_those_of_the_docs() -> None:
     digest = hashlib.sha256(b"".join(content)).hexdigest()
     whole = {**said, "count": 1, "entries": digest}
     assert batch_bytes(content, said) == signed_bytes("batch", whole)
+    assert chain.batch_bytes(content, said) == batch_bytes(content, said)

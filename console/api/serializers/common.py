@@ -423,3 +423,42 @@ class AuditCheckpointOutput(serializers.ModelSerializer[AuditCheckpoint]):
             *("seq", "hash", "at", "key_id", "signature", "signed_from", "foreign"),
             "outside_at",
         )
+
+
+class ProvedItemOutput(serializers.Serializer[Any]):
+    """What an entry says of the delivery, and its place in the entry's own tree."""
+
+    index = serializers.IntegerField()
+    of = serializers.IntegerField()
+    said = serializers.CharField()
+    salt = serializers.CharField()
+    path = serializers.ListField(child=serializers.IntegerField())
+
+
+class ProvedEntryOutput(serializers.Serializer[Any]):
+    """An entry of the trail, and its place in the tree."""
+
+    seq = serializers.IntegerField()
+    leaf = serializers.CharField()
+    salt = serializers.CharField()
+    path = serializers.ListField(child=serializers.IntegerField())
+    item = ProvedItemOutput(required=False)
+
+
+class DeliveryProofOutput(serializers.Serializer[Any]):
+    """The file of docs/proof-format.md."""
+
+    format = serializers.IntegerField()
+    kind = serializers.CharField()
+    delivery = serializers.IntegerField()
+    send = serializers.IntegerField()
+    made_at = serializers.CharField()
+    head = serializers.CharField()
+    hashes = serializers.ListField(child=serializers.CharField())
+    entries = ProvedEntryOutput(many=True)
+    version = serializers.CharField()
+    text = serializers.CharField(required=False)
+    text_salt = serializers.CharField(required=False)
+    timestamp = serializers.CharField(required=False)
+    key_id = serializers.CharField()
+    signature = serializers.CharField()

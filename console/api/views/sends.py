@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,7 +14,7 @@ from console.api.http.idempotency import REPLAYED, read_key
 from console.api.http.pagination import HistoryPage
 from console.api.http.waiting import WAIT_MOST, answer_when_known, applied_wait
 from console.api.serializers import sends as serializers
-from console.api.serializers.common import ErrorOutput
+from console.api.serializers.common import DeliveryProofOutput, ErrorOutput
 from console.api.things import ThingView, action
 from console.database.deadlines import searched
 from console.errors import InvalidInput
@@ -49,6 +49,9 @@ OLD_PREVIEW = {
     "Link": '</api/v1/sends/preview/>; rel="successor-version"',
 }
 SEND = {200: serializers.SendOutput}
+NOT_PROVABLE = OpenApiResponse(
+    ErrorOutput, "It has not ended, its entries are archived, or the trail does not hold."
+)
 
 
 class Sends(ConsoleView):
@@ -208,7 +211,7 @@ class SendProof(ConsoleView):
         "the trail. For those who read the trail and the history.",
         responses={
             (200, "application/zip"): OpenApiTypes.BINARY,
-            409: ErrorOutput,
+            409: NOT_PROVABLE,
             "5XX": ErrorOutput,
         },
     )
@@ -227,8 +230,8 @@ class DeliveryProof(ConsoleView):
         "paths that prove it. It has nothing of other chats. That it was made is recorded in the "
         "trail. For those who read the trail and the history.",
         responses={
-            (200, "application/json"): OpenApiTypes.BINARY,
-            409: ErrorOutput,
+            200: DeliveryProofOutput,
+            409: NOT_PROVABLE,
             "5XX": ErrorOutput,
         },
     )
