@@ -110,7 +110,6 @@ def append(happened: Sequence[Happened]) -> None:
 def _append(wrapper: "DatabaseWrapper", happened: Sequence[Happened]) -> list[str]:
     """Return the statements that append the entries of a transaction."""
     signer = process_signer()
-    is_unknown = signer is not None and signer.may_be_unknown()
     statements: list[str] = []
     for start in range(0, len(happened), ENTRIES_A_CALL):
         rows = [_row(each) for each in happened[start : start + ENTRIES_A_CALL]]
@@ -123,7 +122,7 @@ def _append(wrapper: "DatabaseWrapper", happened: Sequence[Happened]) -> list[st
         statements.append(
             in_full(f"SELECT audit_append({arrays}, {_SIGNED})", [*columns, *signature])
         )
-    if signer is not None and is_unknown:
+    if signer is not None and signer.may_be_unknown():
         # After the entries, so that whoever waits for it waits for the chain's lock.
         statements.append(_certificate(signer))
         wrapper.when_committed(signer.certificate_is_stored)

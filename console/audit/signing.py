@@ -47,7 +47,7 @@ EARLIER = timedelta(hours=1)
 NEWEST = """
 SELECT seq, hash, EXISTS (SELECT FROM audit_auditentry WHERE action = 'audit.key_revoked'
     AND target_kind = 'key' AND target_ref = %s),
-    EXISTS (SELECT FROM audit_auditentry WHERE seq = %s AND hash = %s)
+    EXISTS (SELECT FROM audit_auditsignature WHERE stream = %s AND number = %s)
 FROM audit_auditentry ORDER BY seq DESC LIMIT 1
 """
 
@@ -157,8 +157,11 @@ class Signer:
     def sign(self, wrapper: "DatabaseWrapper", contents: Sequence[bytes]) -> Signature:
         """Return the signature of a batch, for the present transaction of a connection. `contents`
         are its entries as chain.batch_bytes takes them."""
-        anchor = self._anchor_of(wrapper)  # first: it says whether the streams are of this history
-        return signed_batch(self.key, self._stream_of(wrapper), anchor, contents)
+        stream = self._stream_of(wrapper)
+        anchor = self._anchor_of(wrapper, stream)
+        if stream.is_lost:
+            stream = self._stream_of(wrapper)
+        return signed_batch(self.key, stream, anchor, contents)
 
     def require_valid(self) -> None:
         """Raise KeyEnded once the certificate has ended, KeyRevoked if the key was revoked."""
@@ -172,7 +175,7 @@ class Signer:
         """Return the transaction's stream. Only a commit that is known gives it back for others:
         of any other it is not known whether the stream has grown."""
         found: Stream | None = wrapper.of_transaction.get("audit_stream")
-        if found is not None and found.rollbacks == wrapper.rollbacks:
+        if found is not None and found.rollbacks == wrapper.rollbacks and not found.is_lost:
             return found
         if found is not None:
             found.is_lost = True  # a batch of it may be what was rolled back
@@ -189,29 +192,31 @@ class Signer:
             with self._lock:
                 self._free.append(stream)
 
-    def _anchor_of(self, wrapper: "DatabaseWrapper") -> tuple[int, str]:
-        """Return number and hash of an entry that was the newest a moment ago."""
+    def _anchor_of(self, wrapper: "DatabaseWrapper", stream: Stream) -> tuple[int, str]:
+        """Return number and hash of an entry that was the newest a moment ago. A stream of another
+        history is lost then."""
         if "audit_appended" in wrapper.of_transaction:
-            return self._newest(wrapper)  # may be of this transaction, so nobody else must use it
+            return self._newest(
+                wrapper, stream
+            )  # may be of this transaction, so nobody else must use it
         wrapper.of_transaction["audit_appended"] = True
         if self._is_old():
-            self._anchor, self._anchored_at = self._newest(wrapper), time.monotonic()
+            self._anchor, self._anchored_at = self._newest(wrapper, stream), time.monotonic()
         return self._anchor
 
-    def _newest(self, wrapper: "DatabaseWrapper") -> tuple[int, str]:
+    def _newest(self, wrapper: "DatabaseWrapper", stream: Stream) -> tuple[int, str]:
         with psycopg.Cursor(wrapper.connection) as cursor:
-            row = cursor.execute(NEWEST, [self.key.id, *self._anchor]).fetchone()
+            row = cursor.execute(NEWEST, [self.key.id, stream.id, stream.number]).fetchone()
         self.is_revoked = bool(row and row[2])
-        is_other = self._anchor[0] > 0 and not (row and row[3])
-        if is_other:  # a restored database, or another one
+        if stream.number and not (row and row[3]):  # a restored database, or another one
+            stream.is_lost, self._is_stored = True, False
             with self._lock:
                 self._free.clear()
         return (row[0], row[1]) if row else (0, GENESIS)
 
     def may_be_unknown(self) -> bool:
-        """Return whether the database may lack the certificate, for all that is known: nobody has
-        stored it, or it may be another database since the anchor was read."""
-        return not self._is_stored or self._is_old()
+        """Return whether the database may lack the certificate, for all that is known."""
+        return not self._is_stored
 
     def _is_old(self) -> bool:
         return time.monotonic() - self._anchored_at >= (SELDOM_SECONDS if _is_seldom else 0.0)
@@ -219,7 +224,7 @@ class Signer:
     def _begin_anew(self) -> None:
         """After a rollback, which may have come of another history in the database: read the
         anchor, and leave the streams."""
-        self._anchored_at = -SELDOM_SECONDS
+        self._anchored_at, self._is_stored = -SELDOM_SECONDS, False
         with self._lock:
             self._free.clear()
 

@@ -55,7 +55,11 @@ DONE = {
     "204": "Done. The answer has no body.",
 }
 # Fields that may be absent from a response.
-SOMETIMES = {"SentOutput": {"deliveries"}}
+SOMETIMES = {
+    "SentOutput": {"deliveries"},
+    "ProvedEntryOutput": {"item"},
+    "DeliveryProofOutput": {"text", "text_salt", "timestamp"},
+}
 TAGS = {
     "audit": "The ledger of everything that was done, with its signatures.",
     "audiences": "Which chats, under a name: the views of the board.",
