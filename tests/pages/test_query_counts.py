@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 # sending is stopped, PostgreSQL's clock, and for the red band of those who look after the trail the
 # newest checkpoint, the first entry after it, and whether a checkpoint was refused. In a test
 # savepoints count, too: two for each search.
-FRAME = 10
+FRAME = 12
 PAGES = {
     "/help/": FRAME,
     "/home/": FRAME + 14,
