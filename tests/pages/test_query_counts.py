@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 # Of every page: session, person, the rate's counter, teams and clients, what waits, whether all
 # sending is stopped, PostgreSQL's clock, and for the red band of those who look after the trail the
 # newest checkpoint, the first entry after it, and whether a checkpoint was refused. In a test
-# savepoints count, too: two for each search.
+# savepoints count, too: two for each search and two for the band.
 FRAME = 12
 PAGES = {
     "/help/": FRAME,
