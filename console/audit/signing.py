@@ -196,19 +196,23 @@ class Signer:
         """Return number and hash of an entry that was the newest a moment ago. A stream of another
         history is lost then."""
         if "audit_appended" in wrapper.of_transaction:
-            return self._newest(
-                wrapper, stream
-            )  # may be of this transaction, so nobody else must use it
+            # It may be of this transaction, so nobody else must use it. And the stream's last batch
+            # may still wait for the commit, so it is not looked for.
+            return self._newest(wrapper)
         wrapper.of_transaction["audit_appended"] = True
         if self._is_old():
             self._anchor, self._anchored_at = self._newest(wrapper, stream), time.monotonic()
         return self._anchor
 
-    def _newest(self, wrapper: "DatabaseWrapper", stream: Stream) -> tuple[int, str]:
+    def _newest(self, wrapper: "DatabaseWrapper", stream: Stream | None = None) -> tuple[int, str]:
+        """Return number and hash of the newest entry. A stream whose last batch is not there is
+        lost."""
+        place = ("", 0) if stream is None else (stream.id, stream.number)
         with psycopg.Cursor(wrapper.connection) as cursor:
-            row = cursor.execute(NEWEST, [self.key.id, stream.id, stream.number]).fetchone()
+            row = cursor.execute(NEWEST, [self.key.id, *place]).fetchone()
         self.is_revoked = bool(row and row[2])
-        if stream.number and not (row and row[3]):  # a restored database, or another one
+        if stream is not None and stream.number and not (row and row[3]):
+            # The database was restored, or is another one.
             stream.is_lost, self._is_stored = True, False
             with self._lock:
                 self._free.clear()

@@ -228,6 +228,7 @@ def test_many_entries_of_one_transaction_have_near_anchors(
         record_many(ROOT, [Record("noted", ("thing", n, "T")) for n in range(95)])
     afters = [batch.after for batch in AuditSignature.objects.all()]
     assert afters == [0, 0, 20, 20, 40, 40, 60, 60, 80, 80]
+    assert [batch.number for batch in AuditSignature.objects.all()] == [*range(1, 11)]
     assert (whole().findings, whole().signed) == ([], 95)
 
 
