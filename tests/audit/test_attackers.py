@@ -343,6 +343,15 @@ def test_each_row_is_tried() -> None:
     assert len(ATTEMPTS) >= 30
 
 
+# A constraint, a trigger that raises, a missing right, an anchor of another history. A lock that
+# somebody else holds is none of them.
+REFUSALS = ("23", "P0001", "42501", "40001")
+
+
+def refused(error: DatabaseError) -> bool:
+    return str(getattr(error.__cause__, "sqlstate", "")).startswith(REFUSALS)
+
+
 @pytest.mark.parametrize(
     ("attacker", "attempt"), ATTEMPTS, ids=[" - ".join(each) for each in ATTEMPTS]
 )
@@ -350,7 +359,9 @@ def test_it_ends_as_the_page_says(attacker: str, attempt: str, tmp_path: Path) -
     before = transaction.savepoint()
     try:
         ATTEMPTS[attacker, attempt]()
-    except DatabaseError:
+    except DatabaseError as error:
+        if not refused(error):
+            raise
         transaction.savepoint_rollback(before)
         answer = "refused"
     else:

@@ -24,6 +24,8 @@ def triggers_off() -> Iterator[None]:
         cursor.execute("SELECT current_user")
         (role,) = cursor.fetchone()
         cursor.execute("RESET ROLE")
+        # An automatic vacuum of these tables gives way, but not at once on a busy machine.
+        cursor.execute("SET LOCAL lock_timeout = '25s'")
         for table in (*LEDGER, *TREE):
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield
