@@ -20,7 +20,7 @@ from tests.support.working import drain
 
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = str(ROOT / "console") + "/"
-MOST = 36
+MOST = 35
 # Around each request and each worker, whatever they do: settings, sign-in, limits, frame, logs.
 AROUND = re.compile(
     r"(apps|settings|urls|asgi|wsgi|actors|errors)\.py|"

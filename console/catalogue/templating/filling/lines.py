@@ -25,15 +25,6 @@ _BREAKS = re.compile(f"{BREAK}+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _CONTROLS = re.compile(f"[{CONTROLS}]+")
 _BREAK = re.compile("\r\n|[\n\v\f\r\x85\u2028\u2029]")
-# Blocks whose characters are right-to-left, assigned or not (DerivedBidiClass.txt), with RLM and
-# ALM; and characters with a direction of their own among right-to-left letters: other letters and
-# digits.
-_RTL = (
-    "\u0590-\u08ff\u200f\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010800-\U00010fff"
-    "\U0001e800-\U0001efff"
-)
-_TURNS_LTR = re.compile(f"[{_RTL}]")
-_TURNS_RTL = re.compile(rf"(?![{_RTL}])[^\W_]|\d|\u200e")
 _ALONE = re.compile(rf"\s*[{START}{ISOLATED}][^{START}{ISOLATED}{END}]*{END}\s*")
 _REGION = re.compile(rf"([{START}{ISOLATED}])([^{START}{ISOLATED}{END}]*){END}")
 
@@ -86,14 +77,6 @@ def on_one_line(text: str) -> str:
 def joined(text: str) -> str:
     """Replace marked line breaks by blanks, since the text now shares a line with other text."""
     return _BREAKS.sub(" ", text)
-
-
-def outlined(text: str, is_rtl: bool) -> str:
-    """Return a value as it is written into a text: with its edges marked, if they matter."""
-    turns = _TURNS_RTL if is_rtl else _TURNS_LTR
-    if turns.search(text):
-        return f"{ISOLATED}{text}{END}"
-    return f"{START}{text}{END}" if BREAK in text else text
 
 
 def resolved(text: str) -> str:

@@ -1,5 +1,6 @@
 """Prints values into a text, or percent-encoded into a URL."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,11 +17,29 @@ from liquid.exceptions import LiquidTypeError, OutputStreamLimitError
 from liquid.expression import Expression
 from liquid.undefined import Undefined
 
-from console.catalogue.templating.filling.lines import Captured, Written, on_one_line, outlined
+from console.catalogue.templating.filling.lines import (
+    BREAK,
+    END,
+    ISOLATED,
+    START,
+    Captured,
+    Written,
+    on_one_line,
+)
 from console.catalogue.templating.filling.state import FORM_WORK, Filling, current
 from console.catalogue.templating.filling.times import placed
 from console.catalogue.templating.filling.unreadable import Nothing, nothing, require_value
 from console.text.sentences import term
+
+# Blocks whose characters are right-to-left, assigned or not (DerivedBidiClass.txt), with RLM and
+# ALM; and characters with a direction of their own among right-to-left letters: other letters and
+# digits.
+_RTL = (
+    "\u0590-\u08ff\u200f\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010800-\U00010fff"
+    "\U0001e800-\U0001efff"
+)
+_TURNS_LTR = re.compile(f"[{_RTL}]")
+_TURNS_RTL = re.compile(rf"(?![{_RTL}])[^\W_]|\d|\u200e")
 
 
 def as_text(value: object) -> str:
@@ -89,9 +108,14 @@ def _outlined(value: object, filling: Filling) -> str:
     text = as_text(value)
     if isinstance(value, Written) or (not is_rtl and text.isascii()):
         return text
-    marked = outlined(text, is_rtl)
-    filling.marked = filling.marked or marked is not text
-    return marked
+    if (_TURNS_RTL if is_rtl else _TURNS_LTR).search(text):
+        start = ISOLATED
+    elif BREAK in text:
+        start = START
+    else:
+        return text
+    filling.marked = True
+    return f"{start}{text}{END}"
 
 
 def _write(text: str, buffer: TextIO, filling: Filling) -> int:
