@@ -223,7 +223,7 @@ def test_the_page_shows_how_far_it_is_and_what_it_found(
     client = browse(auditor)
     *underway, last = compared(client)
     assert len(underway) > 2
-    assert all("<progress" in page and "stop-comparing" in page for page in underway)
+    assert all("<progress" in page and "Stop</a>" in page for page in underway)
     assert "The state agrees with the trail." in last
     change_past_the_console()
     last = compared(client)[-1]
