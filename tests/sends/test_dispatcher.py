@@ -17,7 +17,7 @@ from console.interactions.services import chat_server_update
 from console.sends.engine import queue
 from console.sends.engine.drain import backoff_seconds
 from console.sends.engine.outcomes import Postponement
-from console.sends.engine.record import deliveries_expire
+from console.sends.engine.record import deliveries_expire, drain_step
 from console.sends.models import DeliveryStatus, Outbox, Send, SendStatus
 from tests.support.factories import ROOT
 from tests.support.working import (
@@ -151,6 +151,25 @@ def test_silence_makes_unknown_and_is_never_retried(simulator, chats, send_to):
     work()
     assert len(simulator.journalled()) == 1
     assert_ledger_agrees()
+
+
+def test_while_it_only_waits_for_answers_a_drain_does_not_look_for_more(
+    simulator, chats, send_to, monkeypatch
+):
+    """Two hundred drains that wait would keep the database busy with nothing."""
+    rooms = []
+
+    def step(*args, **kwargs):
+        rooms.append(kwargs["room"])
+        return drain_step(*args, **kwargs)
+
+    monkeypatch.setattr("console.sends.engine.drain.drain_step", step)
+    chat_server_update(ROOT, ChatServer.objects.get(), request_timeout_seconds=1.0)
+    simulator.faults(silent_every=1)
+    send = send_to(chats(2))
+    drain()
+    assert statuses(send)["unknown"] == 2
+    assert [room > 0 for room in rooms] == [True, False]
 
 
 @pytest.mark.parametrize("fault", ["drop_every", "garbage_every", "silent_every"])

@@ -59,6 +59,9 @@ PARTS = 4
 SUBMIT_AT_ONCE = 128
 # Outcomes are recorded after this time at the latest, however slow the others are.
 RECORD_AFTER_SECONDS = 0.2
+# How often a drain looks for what is due while it waits for answers, though nobody said that there
+# is more: rows that another transaction had locked.
+LOOK_AGAIN_SECONDS = 5.0
 # How often the database is tried while it is away. Outcomes are held until it is back; a worker
 # that is asked to stop waits this long at most, and less if nothing is on the wire.
 DATABASE_RETRY_SECONDS = 0.5
@@ -147,6 +150,7 @@ class Drain:
         self.progress = asyncio.Event()
         # Whether the last claim left nothing due, and nobody has said since that there is more.
         self.is_exhausted = False
+        self.looked_at = 0.0
         self.record = DrainRecord(lease.server.name)
 
     def look_again(self) -> None:
@@ -206,14 +210,14 @@ class Drain:
         self.endings, self.unsent, self.settled = [], [], []
         # The last tries only record outcomes: nothing else may make that fail.
         is_last = self.database_failures >= DATABASE_FAILURES_MOST and back.has_outcomes
-        # Before it ends a drain only records: whoever ends it looks for more, once it has ended.
-        is_end = self.is_exhausted and not (self.on_the_wire or back.unsent) and back.endings
-        room = 0 if is_last or is_end else self._room()
+        room = 0 if is_last or self._has_looked(back) else self._room()
         if not (back.has_outcomes or room):
             self.settled = back.settled
-            return None if self._is_over() else 0.0
+            return None if self._is_over() or self.is_exhausted else 0.0
         claim, since = uuid4(), asyncio.get_running_loop().time()
-        self.is_exhausted = True  # until somebody says meanwhile that there is more
+        if room:
+            self.looked_at = since
+            self.is_exhausted = True  # until somebody says meanwhile that there is more
         try:
             said = back.wordless if self.is_wordless else back
             step = await self._record_and_claim(claim, said, room)
@@ -227,10 +231,19 @@ class Drain:
             await self._regain_database(error, unwritten=claim)
             return 0.0
         self.database_failures, self.is_wordless = 0, False
-        self.is_exhausted &= step.wait_seconds is None
+        if room:
+            self.is_exhausted &= step.wait_seconds is None
         self.record.step(step.claimed, back.endings, back.unsent)
         self._write_claimed(claim, step, since)
         return step.wait_seconds
+
+    def _has_looked(self, back: _Back) -> bool:
+        """Return whether a look would hardly find more. Then the drain only records: whoever ends
+        it looks once more when it has ended."""
+        if not self.is_exhausted or back.unsent:
+            return False
+        since = asyncio.get_running_loop().time() - self.looked_at
+        return not self.on_the_wire or since < LOOK_AGAIN_SECONDS
 
     async def _record_and_claim(self, claim: UUID, back: "_Back", room: int) -> Step:
         due_at = self.server.retry_at

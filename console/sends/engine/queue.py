@@ -19,7 +19,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import JobDeferrer
 
-from console.database.connections import execute
+from console.database.connections import execute, execute_rows
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_of
 from console.sends.models import Claim, Outbox, Send, SendStatus
@@ -151,7 +151,7 @@ WHERE {which}
 """
 WORK_BY_NAME = WORK.format(which="server.name = %(name)s")
 WORK_BY_ID = WORK.format(which="server.id = %(id)s::bigint")
-HAS_CLAIMS = "SELECT FROM sends_claim WHERE chat_server_name = %(name)s LIMIT 1"
+HAS_CLAIMS = "SELECT 1 FROM sends_claim WHERE chat_server_name = %(name)s LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +187,7 @@ def work_of(server: str | int) -> Work | None:
 
 def has_claims(server: str) -> bool:
     """Return whether anything is claimed at a Chat Server."""
-    with connection.cursor() as cursor:
-        cursor.execute(HAS_CLAIMS, {"name": server})
-        return cursor.fetchone() is not None
+    return bool(execute_rows(HAS_CLAIMS, {"name": server}))
 
 
 def servers_with_open_deliveries(now: datetime) -> list[str]:
