@@ -72,7 +72,7 @@ def row(
     rounds: Sequence[Pair],
     *,
     unit: str,
-    goal: Goal,
+    goal: Goal | None = None,
     over: Callable[[Iterable[float]], float] = statistics.median,
     note: str = "",
     **details: Any,
@@ -87,8 +87,8 @@ def row(
         first,
         over(pair.second for pair in rounds),
         ratio,
-        str(goal),
-        goal.is_met(first=first, ratio=ratio),
+        str(goal or ""),
+        goal.is_met(first=first, ratio=ratio) if goal else None,
         note=note,
         rounds=rounds,
         details=details,
@@ -113,7 +113,8 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _cells(each: Row) -> Sequence[str]:
-    met = {True: "yes", False: "no", None: "not taken" if each.is_failed else "left out"}
+    without = "not taken" if each.is_failed else "left out" if each.ratio is None else ""
+    met = {True: "yes", False: "no", None: without}
     return (
         each.title,
         _figure(each.first, 1),
