@@ -6,7 +6,7 @@ import json
 import os
 import ssl
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
+from console.audit.models import AuditCheckpoint
 from console.audit.verify import Keys, checkpoints_of, key_id, signed_bytes
 from console.errors import Unavailable
 from console.site.fsync import to_disk
@@ -80,6 +81,18 @@ def trusted_keys() -> Keys:
     Raises console.audit.verify.Unreadable if one of CONSOLE_AUDIT_OLD_KEYS is invalid.
     """
     return Keys(filter(None, [own_public_key(), *settings.AUDIT_OLD_KEYS]))
+
+
+def those_signed(checkpoints: Iterable[AuditCheckpoint]) -> Iterator[AuditCheckpoint]:
+    """Yield the checkpoints that this console's key signed. Whoever may insert rows can make others
+    up: nothing may follow from these."""
+    keys = trusted_keys()
+    return (each for each in checkpoints if not keys.complaint("checkpoint", each.said))
+
+
+def newest_checkpoint() -> AuditCheckpoint | None:
+    """Return the newest checkpoint that this console's key signed; None if there is none."""
+    return next(those_signed(AuditCheckpoint.objects.iterator()), None)
 
 
 def put_outside(*checkpoints: Mapping[str, Any]) -> None:

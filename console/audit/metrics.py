@@ -8,8 +8,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from console.audit.checkpoints import trusted_keys
-from console.audit.models import AuditCheckpoint, AuditEntry, AuditRefusal, StateCheck
+from console.audit.checkpoints import newest_checkpoint
+from console.audit.models import AuditEntry, AuditRefusal, StateCheck
 from console.audit.outside import kept_to
 from console.audit.tlog.notes import BadNote
 from console.audit.tlog.outside import folder
@@ -125,9 +125,8 @@ def _first_after(seq: int) -> datetime | None:
 
 def ledger_unsigned_seconds() -> float:
     """Return how long the oldest entry without a checkpoint has waited for one; 0 if none does."""
-    newest = AuditCheckpoint.objects.first()
-    is_signed = newest is not None and not trusted_keys().complaint("checkpoint", newest.said)
-    return _waits_since(_first_after(newest.seq if newest and is_signed else 0))
+    newest = newest_checkpoint()
+    return _waits_since(_first_after(newest.seq if newest else 0))
 
 
 def ledger_not_outside_seconds() -> float:

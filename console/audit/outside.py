@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from console.audit.chain import canonical_time
-from console.audit.checkpoints import signed, trusted_keys
+from console.audit.checkpoints import newest_checkpoint, signed, those_signed, trusted_keys
 from console.audit.models import AuditCheckpoint, AuditReceipt
 from console.audit.rollback import newest_kept_outside, those_here
 from console.database.clock import near_now
@@ -65,17 +65,18 @@ def kept_to() -> int:
 
 
 def pending() -> list[int]:
-    """Return the entries whose checkpoints are to be put outside, in order.
+    """Return the entries whose checkpoints are to be put outside, in order. What nobody signed
+    stays here.
 
     To an address without a receipt those go that are not noted as sent, and the newest one.
     """
     newest, checkpoints = _standing(), AuditCheckpoint.objects.order_by("seq")
     if newest is None and settings.CHECKPOINTS_TO.startswith("https://"):
-        unsent = [*checkpoints.filter(outside_at=None).values_list("seq", flat=True)]
-        last = checkpoints.values_list("seq", flat=True).last()
-        return sorted({*unsent, *([last] if last is not None else [])})
+        unsent = {each.seq for each in those_signed(checkpoints.filter(outside_at=None).iterator())}
+        last = newest_checkpoint()
+        return sorted(unsent | ({last.seq} if last is not None else set()))
     after = newest["seq"] if newest else 0
-    return [*checkpoints.filter(seq__gt=after).values_list("seq", flat=True)]
+    return [each.seq for each in those_signed(checkpoints.filter(seq__gt=after).iterator())]
 
 
 def is_of_another() -> bool:

@@ -17,7 +17,15 @@ from console.actors import Actor, Permission, system_actor
 from console.audit import outside
 from console.audit.actions import Action
 from console.audit.chain import canonical_data, canonical_parts, canonical_time
-from console.audit.checkpoints import kept_outside, most_at_once, put_outside, signed, trusted_keys
+from console.audit.checkpoints import (
+    kept_outside,
+    most_at_once,
+    newest_checkpoint,
+    put_outside,
+    signed,
+    those_signed,
+    trusted_keys,
+)
 from console.audit.export import export_to, sealed_to
 from console.audit.models import (
     AuditCertificate,
@@ -38,7 +46,15 @@ from console.audit.signing import (
 from console.audit.state.carrying import rows_told_to
 from console.audit.tlog.tree import newest_head
 from console.audit.verification import checked_since
-from console.audit.verify import Finding, Head, must_be_signed, verify_export
+from console.audit.verify import (
+    Finding,
+    Head,
+    Report,
+    beyond,
+    checked_marks,
+    must_be_signed,
+    verify_export,
+)
 from console.database.clock import near_now
 from console.database.committing import add_made_to_commit, carry_out_now, in_full
 from console.errors import Conflict, NotFound, Unavailable
@@ -227,9 +243,13 @@ def _put_pending_outside() -> None:
 def _checkpoint_newest(foreign: Foreign = ()) -> AuditCheckpoint | None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
-        last = AuditCheckpoint.objects.first()
+        last = newest_checkpoint()
         newest = AuditEntry.objects.first()
-        if newest is None or (last is not None and last.seq >= newest.seq):
+        if last is None and (made_up := AuditCheckpoint.objects.first()) is not None:
+            raise DoesNotHold(_worth_nothing(made_up))
+        if last is not None and (newest is None or last.seq > newest.seq):
+            raise DoesNotHold(_gone(last, newest.seq if newest else 0))
+        if newest is None or (last is not None and last.seq == newest.seq):
             return None
         key_id = signed("checkpoint", {})["key_id"]
         if last is not None and last.key_id != key_id:
@@ -241,6 +261,20 @@ def _checkpoint_newest(foreign: Foreign = ()) -> AuditCheckpoint | None:
         at = canonical_time(near_now())
         said |= {"seq": newest.seq, "hash": newest.hash, "at": at}
         return AuditCheckpoint.objects.create(**signed("checkpoint", said))
+
+
+def _worth_nothing(checkpoint: AuditCheckpoint) -> Finding:
+    """Return the finding that a checkpoint is not signed by a key that is trusted."""
+    report = Report()
+    checked_marks([checkpoint.said], trusted_keys(), report)
+    return report.findings[0]
+
+
+def _gone(last: AuditCheckpoint, newest: int) -> Finding:
+    """Return the finding that the entry of a checkpoint is gone."""
+    report = Report(head=Head(newest))
+    beyond(report, {last.seq: last.hash})
+    return report.findings[0]
 
 
 def _require_signed(last: AuditCheckpoint | None, upto: int, foreign: Foreign) -> dict[str, Any]:
@@ -336,6 +370,7 @@ def audit_archive(actor: Actor, *, before: datetime, folder: Path) -> AuditSeal:
     FileExistsError and other OSErrors.
     """
     actor.require(Permission.ADMINISTER)
+    signed("seal", {})  # fail before anything is written
     checkpoint = _last_checkpoint(before)
     _require_in_tree(checkpoint.seq)
     folder.mkdir(parents=True, exist_ok=True)
@@ -382,7 +417,9 @@ def _last_checkpoint(before: datetime) -> AuditCheckpoint:
     # The newest of all stays, since the next one follows it.
     old = newest.filter(at__lt=before, seq__lt=Subquery(newest.values("seq")[:1])).first()
     checkpoints = AuditCheckpoint.objects.filter(seq__gt=sealed_to().seq).order_by("-seq")
-    found = checkpoints.filter(seq__lte=old.seq).first() if old else None
+    found = (
+        next(those_signed(checkpoints.filter(seq__lte=old.seq).iterator()), None) if old else None
+    )
     if found is None:
         raise Conflict(
             "nothing_to_archive",

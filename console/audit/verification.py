@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from console.audit.actions import Action
-from console.audit.checkpoints import file_outside, trusted_keys
+from console.audit.checkpoints import file_outside, those_signed, trusted_keys
 from console.audit.export import (
     as_hashed,
     ledger_lines,
@@ -321,9 +321,9 @@ def _whole_batch(upto: int) -> int:
 def said_of_signatures() -> tuple[int, list[Sequence[int]]]:
     """Return what the newest checkpoints, here and outside, say: from which entry on processes must
     have signed, or 0, and which entries are nobody's."""
-    stored = AuditCheckpoint.objects.exclude(signed_from=None).first()
-    known = Report()
-    checked_marks([stored.said] if stored else [], trusted_keys(), known)
+    stored = AuditCheckpoint.objects.exclude(signed_from=None)
+    known, newest = Report(), next(those_signed(stored.iterator()), None)
+    take_signed(known, newest.said if newest else {})
     take_signed(known, newest_kept_outside() or {})
     return known.signed_from, known.foreign
 

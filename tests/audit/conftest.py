@@ -22,6 +22,7 @@ BY_THE_APPLICATIONS_ROLE = {
     *("test_kept_outside", "test_outside", "test_collecting", "test_timestamps"),
     *("test_growing", "test_publishing"),
     "test_state_attacks",
+    "test_vouching",
 }
 # Roles are the whole cluster's, and other processes of this test run use it too.
 ROLE = """

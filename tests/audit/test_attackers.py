@@ -134,6 +134,15 @@ def make_a_checkpoint_up() -> None:
     settings.AUDIT_KEY = own
 
 
+def insert_entries_with_a_checkpoint() -> None:
+    insert_entries()
+    make_a_checkpoint_up()
+    signing.forget_signer()
+    by_hand.write(14)
+    with pytest.raises(DoesNotHold, match="Entry 11 is signed by no process"):
+        checkpoint_make()
+
+
 def say_that_checkpoints_have_left() -> None:
     checkpoint_file = Path(settings.CHECKPOINTS_TO) / "checkpoints.jsonl"
     lines = checkpoint_file.read_text().splitlines(keepends=True)
@@ -308,6 +317,10 @@ ATTEMPTS: dict[tuple[str, str], Callable[[], object]] = {
     ("the application's role", "change a certificate"): change_a_certificate,
     ("the application's role", "delete a checkpoint"): delete_a_checkpoint,
     ("the application's role", "make a checkpoint up"): make_a_checkpoint_up,
+    (
+        "the application's role",
+        "insert entries with a made-up checkpoint of them, before true ones",
+    ): insert_entries_with_a_checkpoint,
     ("the application's role", "say that checkpoints have left"): say_that_checkpoints_have_left,
     ("the application's role", "change a tile of the tree"): change_a_tile,
     ("the application's role", "add leaves to the tree"): add_leaves,

@@ -16,7 +16,13 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from console.audit.chain import GENESIS, canonical
-from console.audit.checkpoints import Unsigned, private_key, trusted_keys
+from console.audit.checkpoints import (
+    Unsigned,
+    newest_checkpoint,
+    private_key,
+    those_signed,
+    trusted_keys,
+)
 from console.audit.models import (
     AuditCheckpoint,
     AuditEntry,
@@ -82,7 +88,7 @@ def tree_grow(
 
 def tree_is_grown() -> bool:
     """Return whether the tree has all entries up to the newest checkpoint."""
-    newest = AuditCheckpoint.objects.first()
+    newest = newest_checkpoint()
     return newest is None or tree_size() >= newest.seq
 
 
@@ -128,16 +134,17 @@ def tree_locked() -> Iterator[None]:
 
 
 def _vouched() -> AuditCheckpoint | None:
-    """Return the newest checkpoint. Raises TreeRefused if the console did not sign it."""
-    newest = AuditCheckpoint.objects.first()
-    if newest is not None and (complaint := trusted_keys().complaint("checkpoint", newest.said)):
+    """Return the newest checkpoint that the console signed. Raises TreeRefused if none of those
+    there is signed."""
+    found = newest_checkpoint()
+    if found is None and (newest := AuditCheckpoint.objects.first()) is not None:
         raise TreeRefused(
             "tree_unvouched",
             "The checkpoint of entry {seq} is worth nothing: {complaint}. The tree does not grow.",
             seq=newest.seq,
-            complaint=complaint,
+            complaint=trusted_keys().complaint("checkpoint", newest.said),
         )
-    return newest
+    return found
 
 
 def _grow_piece(log: AuditLog, target: AuditCheckpoint) -> int:
@@ -278,7 +285,7 @@ def _sign_head() -> AuditTreeHead | None:
         last = newest_head()
         if log is None or (last is not None and last.size == size):
             return None
-        if not AuditCheckpoint.objects.filter(seq=size).exists():
+        if not any(those_signed(AuditCheckpoint.objects.filter(seq=size))):
             return None  # somebody else is about to grow it on, and to sign it
         tree_require_going_on()
         said = Checkpoint(log.origin, size, root_at(reader(), size))

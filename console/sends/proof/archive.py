@@ -13,6 +13,7 @@ from django.db.models import Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from console.audit.actions import Action
 from console.audit.chain import canonical, canonical_time
+from console.audit.checkpoints import those_signed
 from console.audit.export import (
     ENTRIES_A_FETCH,
     as_hashed,
@@ -234,4 +235,5 @@ def _newest_of(send: Send) -> int | None:
 
 def checkpoint_after(seq: int) -> AuditCheckpoint | None:
     """Return the first signed checkpoint that covers entry `seq`."""
-    return AuditCheckpoint.objects.filter(seq__gte=seq).order_by("seq").first()
+    after = AuditCheckpoint.objects.filter(seq__gte=seq).order_by("seq")
+    return next(those_signed(after.iterator()), None)

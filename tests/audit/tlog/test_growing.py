@@ -15,7 +15,7 @@ from console.audit import tasks
 from console.audit.checkpoints import Unsigned, new_key, public_key
 from console.audit.metrics import tree_refusal, tree_unsigned_seconds
 from console.audit.models import AuditCheckpoint, AuditEntry, AuditLog, AuditTile, AuditTreeHead
-from console.audit.services import checkpoint_make
+from console.audit.services import DoesNotHold, checkpoint_make
 from console.audit.tlog import growing, tiles, tree
 from console.audit.tlog.growing import log_begin_anew, tree_grow
 from console.audit.tlog.making import tree_make
@@ -386,10 +386,12 @@ def test_a_new_key_signs_on(settings: Any) -> None:
     sign()
     old, settings.AUDIT_KEY = settings.AUDIT_KEY, new_key()
     write(1)
-    checkpoint_make()
+    with pytest.raises(DoesNotHold, match="not among those trusted"):
+        checkpoint_make()
     with pytest.raises(TreeRefused):
         tree_grow()
     settings.AUDIT_OLD_KEYS = [public_key(old)]
+    checkpoint_make()
     assert tree_grow() is not None
 
 
