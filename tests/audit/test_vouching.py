@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from console.audit.chain import canonical
 from console.audit.checkpoints import new_key
-from console.audit.models import AuditCheckpoint
+from console.audit.models import AuditCheckpoint, AuditEntry, as_hashed
 from console.audit.services import DoesNotHold, checkpoint_make
+from console.audit.tlog import growing
 from console.audit.tlog.growing import tree_grow
 from console.audit.tlog.publishing import tree_publish
+from console.audit.tlog.standing import TreeRefused
+from console.audit.tlog.tree import leaves_of, newest_head, secret
 from console.audit.verification import verify_database
 from tests.audit.test_signatures import chained, write
 from tests.support.tampering import run, triggers_off
@@ -75,3 +79,55 @@ def test_a_checkpoint_of_entries_that_are_gone_is_said() -> None:
         run("DELETE FROM audit_auditentry WHERE seq > 8")
     with pytest.raises(DoesNotHold, match="the newest entries, 9 to 10 at least, are gone"):
         checkpoint_make()
+
+
+# --- Leaves that are of no entry -----------------------------------------------------------------
+
+
+def put_in_leaves(*made: bytes) -> None:
+    run("UPDATE audit_audittile SET hashes = hashes || %s WHERE level = -1", b"".join(made))
+
+
+def own_leaf(seq: int) -> bytes:
+    """The application's role knows the secret of the salts."""
+    entry = AuditEntry.objects.get(seq=seq)
+    return next(leaves_of([(entry, canonical(as_hashed(entry)))], secret()))
+
+
+def test_no_head_is_signed_over_a_leaf_that_is_of_no_entry() -> None:
+    checkpoint_make()
+    put_in_leaves(b"x" * 32, own_leaf(10))
+    with pytest.raises(TreeRefused, match="Leaf 9 of the tree is not that of entry 9"):
+        tree_grow()
+    head = newest_head()
+    assert head is not None
+    assert head.size == 8
+
+
+def test_no_head_covers_a_leaf_that_was_put_in_before_it_grew_on() -> None:
+    put_in_leaves(b"x" * 32, own_leaf(10))
+    write(11)
+    checkpoint_make()
+    with pytest.raises(TreeRefused, match="Leaf 9 of the tree is not that of entry 9"):
+        tree_grow()
+
+
+def test_leaves_of_entries_to_come_are_refused() -> None:
+    put_in_leaves(*[b"x" * 32] * 5)
+    checkpoint_make()
+    with pytest.raises(TreeRefused):
+        tree_grow()
+
+
+def test_a_tree_that_grew_before_there_were_receipts_grows_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(11, 40):
+        write(number)
+    checkpoint_make()
+    monkeypatch.setattr(growing, "ENTRIES_A_PIECE", 7)
+    assert tree_grow(pieces=2) is None
+    run("DELETE FROM audit_auditreceipt")
+    head = tree_grow()
+    assert head is not None
+    assert (head.size, verify_database().findings) == (39, [])

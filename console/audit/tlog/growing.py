@@ -11,6 +11,8 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from itertools import repeat
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -31,18 +33,21 @@ from console.audit.models import (
     AuditTreeHead,
     as_hashed,
 )
+from console.audit.outside import receipt_of, receipt_write
 from console.audit.tlog import leaves, notes
-from console.audit.tlog.merkle import HASH_BYTES, leaf_hash, root_at
+from console.audit.tlog.merkle import EMPTY, HASH_BYTES, leaf_hash, peaks_at, root_at
 from console.audit.tlog.notes import Checkpoint
 from console.audit.tlog.standing import TreeRefused, tree_require_going_on
 from console.audit.tlog.tiles import WIDTH, NoTile, hashes_of, tile_root
 from console.audit.tlog.tree import (
     LEAVES,
     current_log,
+    head_said,
     leaves_of,
     newest_head,
     reader,
     stored,
+    stored_leaves,
     tree_size,
 )
 from console.database.clock import near_now
@@ -52,6 +57,8 @@ TREE_LOCK = 0x4C45444745520003
 # Of one transaction: a second of work. A multiple of a tile's width, so that pieces end with one.
 ENTRIES_A_PIECE = 16 * WIDTH
 ENTRIES_A_FETCH = 500
+# The receipt of how far the tree has grown.
+GROWN = "tree"
 
 PUT = """
 INSERT INTO audit_audittile (level, index, hashes) VALUES (%s, %s, %s)
@@ -83,7 +90,7 @@ def tree_grow(
         taken += 1
         if pieces is not None and taken >= pieces:
             return None
-    return _sign_head()
+    return _sign_head(target)
 
 
 def tree_is_grown() -> bool:
@@ -151,6 +158,7 @@ def _grow_piece(log: AuditLog, target: AuditCheckpoint) -> int:
     """Add the next entries, at most a piece. Return how many are in the tree then."""
     with tree_locked():
         size = tree_size()
+        _require_own(size, bytes(log.secret), target)
         if size >= target.seq:
             return size
         _require_same_end(size, bytes(log.secret))
@@ -163,7 +171,60 @@ def _grow_piece(log: AuditLog, target: AuditCheckpoint) -> int:
         if len(new) != upto - size:
             raise _missing(size + len(new) + 1)
         _add(size, new)
+        receipt_write(GROWN, upto, root_at(reader(), upto).hex())
     return upto
+
+
+def _require_own(size: int, own: bytes, target: AuditCheckpoint) -> None:
+    """Raise TreeRefused unless all leaves are of entries, as whoever grew the tree took them.
+
+    A signed head or receipt says so, which nobody makes without the audit key. Otherwise, as after
+    an upgrade, the leaves since the last head are compared with the entries.
+    """
+    head, receipt = newest_head(), receipt_of(GROWN)
+    last = _said(head) if head is not None and head.size <= size else None
+    root = root_at(reader(), size)
+    known = {(last.size, last.root.hex())} if last else {(0, EMPTY.hex())}
+    if receipt is not None:
+        known.add((receipt["seq"], receipt["hash"]))
+    if (size, root.hex()) in known:
+        return
+    begin = last.size if last else 0
+    peaks = peaks_at(reader(), begin)
+    if last and peaks.root() != last.root:
+        return  # no head is signed beside another one
+    tile = lru_cache(1)(stored_leaves)
+    for seq, leaf in enumerate(_leaves_between(begin, size, own, target), start=begin + 1):
+        peaks.push(leaf_hash(leaf))
+        if leaf != tile((seq - 1) // WIDTH)[(seq - 1) % WIDTH]:
+            raise _another_leaf(seq)
+    if (peaks.size, peaks.root()) != (size, root):
+        raise _another_leaf(peaks.size + 1)
+
+
+def _said(head: AuditTreeHead) -> Checkpoint | None:
+    try:
+        return head_said(head)
+    except notes.BadNote:
+        return None
+
+
+def _leaves_between(begin: int, size: int, own: bytes, target: AuditCheckpoint) -> Iterator[bytes]:
+    """Yield the leaves that the entries after `begin` must have, up to the tree's size."""
+    absent = max(0, min(_archived(), size) - begin)
+    yield from repeat(leaves.ABSENT, absent)
+    begin += absent
+    if begin < size:
+        yield from leaves_of(_chained(_entries(begin, size), begin, target), own)
+
+
+def _another_leaf(seq: int) -> TreeRefused:
+    return TreeRefused(
+        "tree_another_leaf",
+        "Leaf {seq} of the tree is not that of entry {seq}, and no signed head has it: it was put "
+        "in. The tree does not grow. Run: manage.py audit_verify",
+        seq=seq,
+    )
 
 
 def _require_same_end(size: int, own: bytes) -> None:
@@ -278,7 +339,7 @@ def _filled(level: int, start: int, hashes: Sequence[bytes]) -> Iterator[tuple[i
 # --- Heads -------------------------------------------------------------------------------------
 
 
-def _sign_head() -> AuditTreeHead | None:
+def _sign_head(target: AuditCheckpoint) -> AuditTreeHead | None:
     """Sign the tree if it goes on from the last head, and ends where a checkpoint does."""
     with tree_locked():
         size, log = tree_size(), current_log()
@@ -288,6 +349,7 @@ def _sign_head() -> AuditTreeHead | None:
         if not any(those_signed(AuditCheckpoint.objects.filter(seq=size))):
             return None  # somebody else is about to grow it on, and to sign it
         tree_require_going_on()
+        _require_own(size, bytes(log.secret), target)
         said = Checkpoint(log.origin, size, root_at(reader(), size))
         signature = notes.sign(said.text(), log.origin, private_key())
         return AuditTreeHead.objects.create(
