@@ -246,6 +246,7 @@ def _checkpoint_newest(foreign: Foreign = ()) -> AuditCheckpoint | None:
         last = newest_checkpoint()
         newest = AuditEntry.objects.first()
         if last is None and (made_up := AuditCheckpoint.objects.first()) is not None:
+            signed("checkpoint", {})  # without a key nothing can be told of it
             raise DoesNotHold(_worth_nothing(made_up))
         if last is not None and (newest is None or last.seq > newest.seq):
             raise DoesNotHold(_gone(last, newest.seq if newest else 0))

@@ -116,9 +116,11 @@ class KeyRevoked(Unavailable):
 
 @dataclass
 class Stream:
-    """The place in a stream: the number of its last batch, and what the next one names."""
+    """The place in a stream of one key: the number of its last batch, and what the next one
+    names."""
 
     id: str
+    key_id: str
     number: int = 0
     link: str = GENESIS
     # How often its transaction's connection had rolled back a part when it was taken.
@@ -175,12 +177,14 @@ class Signer:
         """Return the transaction's stream. Only a commit that is known gives it back for others:
         of any other it is not known whether the stream has grown."""
         found: Stream | None = wrapper.of_transaction.get("audit_stream")
+        if found is not None and found.key_id != self.key.id:
+            found = None  # the process has got another key meanwhile
         if found is not None and found.rollbacks == wrapper.rollbacks and not found.is_lost:
             return found
         if found is not None:
             found.is_lost = True  # a batch of it may be what was rolled back
         with self._lock:
-            taken = self._free.pop() if self._free else Stream(secrets.token_hex(8))
+            taken = self._free.pop() if self._free else Stream(secrets.token_hex(8), self.key.id)
         taken.rollbacks = wrapper.rollbacks
         wrapper.of_transaction["audit_stream"] = taken
         wrapper.when_committed(lambda: self._committed(taken))

@@ -348,10 +348,12 @@ def batch_bytes(contents: Sequence[bytes], said: Mapping[str, Any]) -> bytes:
 
 @dataclass
 class _Stream:
-    """A stream of a process: its last batch, and those whose signatures are not checked yet."""
+    """A stream of a process: its last batch, and those whose signatures are not checked yet. All
+    are by one key, since the signature of a later batch stands for those before it."""
 
     number: int
     link: str | None
+    key: str = ""
     waiting: list[tuple[int, str, bytes, str]] = field(default_factory=list)
 
 
@@ -478,7 +480,7 @@ class Batches:
             complaint = (
                 self._of_key(row["key_id"], contents)
                 or self._of_anchor(row["after"], row["after_hash"])
-                or self._of_stream(row["stream"], row["number"], row["prev"])
+                or self._of_stream(row["stream"], row["number"], row["prev"], row["key_id"])
             )
             message = batch_bytes(contents, row)
         except (KeyError, ValueError, TypeError):
@@ -533,7 +535,7 @@ class Batches:
             )
         return ""
 
-    def _of_stream(self, stream: str, number: int, prev: str) -> str:
+    def _of_stream(self, stream: str, number: int, prev: str, key: str) -> str:
         known = self._streams.pop(stream, None)
         if known is None:
             if number == 1 and prev != GENESIS:
@@ -548,7 +550,15 @@ class Batches:
                 stream=stream,
                 known=known.number,
             )
-        known.number = number
+        if known.key not in ("", key):
+            return phrase(
+                "it is in the stream {stream} of the key {known}, and says that it is by the key "
+                "{key}",
+                stream=stream,
+                known=known.key,
+                key=key,
+            )
+        known.number, known.key = number, key
         if len(self._streams) > STREAMS:
             return self._checked(self._streams.pop(next(iter(self._streams))))
         return ""
@@ -576,12 +586,15 @@ class Batches:
 
     def _revoke(self, seq: int, content: Sequence[bytes]) -> Finding | None:
         """Trust a key no more, by an entry that says so with the audit key's signature."""
-        said = json.loads(b"".join(content))["data"].get("revocation")
+        entry = json.loads(b"".join(content))
+        said = entry["data"].get("revocation")
         complaint = (
             self._keys.complaint("revocation", said)
             if isinstance(said, dict)
             else phrase("the audit key's signature is missing")
         )
+        if not complaint and entry["target_ref"] != said["revoked"]:
+            complaint = phrase("what the audit key signed is of another key")
         if complaint:
             return broken(
                 seq,

@@ -32,6 +32,7 @@ from console.audit.tlog.publishing import tree_publish
 from console.audit.verification import verify_database
 from console.audit.verify import Keys, key_id, verify_export
 from tests.audit import test_signatures as by_hand
+from tests.audit import test_vouching as vouching
 from tests.support.factories import ROOT
 from tests.support.tampering import rewrite_from_the_middle, run, triggers_off
 
@@ -331,6 +332,14 @@ ATTEMPTS: dict[tuple[str, str], Callable[[], object]] = {
     ("a thief of a process's key", "add an entry after the key was revoked"): use_a_revoked_key,
     ("a thief of a process's key", "add an entry after the key's end"): dated(2),
     ("a thief of a process's key", "date an entry to before the key"): dated(-2),
+    (
+        "a thief of a process's key",
+        "say that an entry is by an older key, under a signature of the stolen one",
+    ): vouching.put_under_another_key,
+    (
+        "a thief of a process's key",
+        "let a revocation stand for another key",
+    ): vouching.revoke_by_anothers_revocation,
     (
         "an operator with all keys and the database",
         "write all anew, without the place outside",

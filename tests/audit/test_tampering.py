@@ -22,7 +22,7 @@ from django.urls import reverse
 from console.accounts.models import User
 from console.audit.checkpoints import new_key, public_key, signed
 from console.audit.models import AuditCheckpoint, AuditEntry
-from console.audit.services import audit_export, checkpoint_make, record
+from console.audit.services import DoesNotHold, audit_export, checkpoint_make, record
 from console.audit.verification import Verification, verify_database
 from console.audit.verify import (
     CERTIFICATES,
@@ -341,11 +341,13 @@ def test_all_that_waits_is_kept_outside(
 def test_a_new_key_is_told_in_the_ledger_and_the_old_one_still_verifies(settings: Any) -> None:
     old, settings.AUDIT_KEY = settings.AUDIT_KEY, new_key()
     write(11)
+    with pytest.raises(DoesNotHold, match="not among those trusted"):
+        checkpoint_make()
+    assert not verify_database().holds
+    settings.AUDIT_OLD_KEYS = [public_key(old)]
     assert checkpoint_make() is not None
     newest = AuditEntry.objects.latest("seq")
     assert (newest.seq, newest.action) == (12, "audit.key_changed")
-    assert not verify_database().holds
-    settings.AUDIT_OLD_KEYS = [public_key(old)]
     report = verify_database()
     assert report.findings == []
     assert report.vouched == 12

@@ -2,22 +2,41 @@
 beside the entries: checkpoints that nobody signed, leaves that are of no entry. And who has stolen
 a process's key signs by that key alone."""
 
+import hashlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
+from django.utils import timezone
 
-from console.audit.chain import canonical
+from console.audit import signing
+from console.audit.chain import canonical, canonical_time
 from console.audit.checkpoints import new_key
-from console.audit.models import AuditCheckpoint, AuditEntry, as_hashed
-from console.audit.services import DoesNotHold, checkpoint_make
+from console.audit.models import (
+    AuditCertificate,
+    AuditCheckpoint,
+    AuditEntry,
+    AuditSignature,
+    as_hashed,
+)
+from console.audit.services import (
+    DoesNotHold,
+    checkpoint_make,
+    entries_write,
+    process_key_revoke,
+    record,
+)
 from console.audit.tlog import growing
 from console.audit.tlog.growing import tree_grow
 from console.audit.tlog.publishing import tree_publish
 from console.audit.tlog.standing import TreeRefused
 from console.audit.tlog.tree import leaves_of, newest_head, secret
 from console.audit.verification import verify_database
-from tests.audit.test_signatures import chained, write
+from console.audit.verify import batch_bytes
+from tests.audit.test_signatures import batch_content, chained, forged, write
+from tests.support.factories import ROOT
 from tests.support.tampering import run, triggers_off
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +150,75 @@ def test_a_tree_that_grew_before_there_were_receipts_grows_on(
     head = tree_grow()
     assert head is not None
     assert (head.size, verify_database().findings) == (39, [])
+
+
+# --- By a thief of a process's key ---------------------------------------------------------------
+
+
+def certified(name: str, days_ago: int) -> signing.ProcessKey:
+    """A key that was certified so long ago, for thirty days."""
+    begin = timezone.now() - timedelta(days=days_ago)
+    key = signing.certified_key(name, begin, timedelta(days=30))
+    said = dict(key.certificate)
+    AuditCertificate.objects.create(id=key.id, begin=said.pop("from"), end=said.pop("to"), **said)
+    return key
+
+
+def dated(content: list[bytes], days_ago: int) -> list[bytes]:
+    at = canonical_time(timezone.now() - timedelta(days=days_ago)).encode()
+    head, _at, rest = content[0].partition(b'"at":"')
+    return [head + _at + at + rest[len(at) :], content[1]]
+
+
+def put_under_another_key() -> None:
+    """The signature of a later batch stands for those before it in its stream: so an entry of long
+    ago, by a key that has ended, stands before one by the stolen key."""
+    old, stolen = certified("old", 400), certified("stolen", 1)
+    forged(dated(batch_content(10), 390), old.id, "f" * 16, 1, signature=b"x" * 64)
+    first = AuditSignature.objects.latest("last")
+    link = hashlib.sha256(batch_bytes(batch_content(first.last), first.said)).hexdigest()
+    forged(batch_content(10), stolen.id, "f" * 16, 2)
+    last = AuditSignature.objects.latest("last")
+    made = stolen.private.sign(batch_bytes(batch_content(last.last), {**last.said, "prev": link}))
+    with triggers_off():
+        AuditSignature.objects.filter(last=last.last).update(prev=link, signature=made)
+
+
+def revoke_by_anothers_revocation() -> None:
+    """PostgreSQL refuses the key that an entry names as its target."""
+    stolen, gone = certified("stolen", 1), certified("gone", 1)
+    process_key_revoke(ROOT, key=gone.id)
+    own = AuditSignature.objects.get(last=10).signer
+    head, tail = batch_content(AuditEntry.objects.latest("seq").seq)
+    named = tail.replace(gone.id.encode(), own.encode())
+    forged([head, named], stolen.id, "f" * 16, 1, key=stolen.private)
+
+
+def test_a_batch_in_a_stream_of_another_key_is_found() -> None:
+    put_under_another_key()
+    report = verify_database()
+    assert [finding.seq for finding in report.findings] == [11]
+    with pytest.raises(DoesNotHold):
+        checkpoint_make()
+
+
+def test_the_revocation_of_one_key_does_not_stand_for_another() -> None:
+    revoke_by_anothers_revocation()
+    report = verify_database()
+    assert [finding.seq for finding in report.findings] == [12]
+    assert "is of another key" in str(report.findings[0].sentence)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_key_within_a_transaction_begins_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    with transaction.atomic():
+        record(ROOT, "noted", target=("thing", 1, "thing"))
+        entries_write()
+        monkeypatch.setattr("console.audit.signing.OWN_KEY_CHANGED_AFTER", -1.0)
+        record(ROOT, "noted", target=("thing", 2, "thing"))
+        entries_write()
+        monkeypatch.undo()
+        record(ROOT, "noted", target=("thing", 3, "thing"))
+    batches = AuditSignature.objects.filter(last__gt=10)
+    assert len({(each.signer, each.stream) for each in batches}) == 2
+    assert verify_database().findings == []

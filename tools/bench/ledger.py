@@ -108,7 +108,7 @@ def _write(path: Path) -> Made:
     with override_settings(AUDIT_KEY=new_key(), AUDIT_OLD_KEYS=[]):
         process = certified_key("bench", BEGIN, timedelta(days=365))
         made = Made(path, 0, [], [process.certificate], trusted_keys())
-    streams = [Stream(f"{number:016x}") for number in range(STREAMS)]
+    streams = [Stream(f"{number:016x}", process.id) for number in range(STREAMS)]
     seq, previous = 0, GENESIS
     with path.open("wb") as file:
         for turn in count():
