@@ -306,7 +306,22 @@ class History:
         if whole < self._end:  # the machine stopped while it was written
             os.ftruncate(self._descriptor, whole)
             self._end = whole
-        self.newest = json.loads(self._line(self._line_start(self._end - 1))) if self._end else None
+        self.newest: dict[str, Any] | None = None
+        with open(path, "rb") as lines:
+            for line in lines:
+                self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        """Read the next line. Raises ValueError: with a gap nobody could find what forks there."""
+        said = json.loads(line)
+        try:
+            size = checkpoint_of(said["note"]).size
+            is_next = size == said["size"] and (not self.newest or size > self.newest["size"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{line[:40]!r} is no line of it") from error
+        if not is_next:
+            raise ValueError(f"size {size} does not follow")
+        self.newest = said
 
     def add(self, size: int, note: str) -> None:
         """Append a checkpoint that is larger than all; skip another. Raises OSError."""
@@ -393,10 +408,22 @@ class Log:
                 f"{path} is missing, though {history_path} says that {origin} was cosigned. Bring "
                 "the file back, or make a new witness with a new key."
             )
+        if known is not None and not history_path.exists():
+            raise Unusable(
+                f"{history_path} is missing, though {path} says that {origin} was cosigned. Bring "
+                "the file back, or make a new witness with a new key."
+            )
         try:
             history = History(history_path)
         except ValueError as error:
             raise Unusable(f"{history_path} is damaged: {error}. Bring it back.") from error
+        if known and history.newest and history.newest["size"] > known.size:
+            raise Unusable(
+                f"{path} is older than {history_path}, which says that size "
+                f"{history.newest['size']} was cosigned. Bring the newest file back, or make a new "
+                "witness with a new key."
+            )
+        (folder / f"{hash_of(origin)}.origin").write_text(f"{origin}\n", "utf-8")
         log = cls(origin, keys, path, known or Known(), history)
         if known:
             history.add(known.size, known.note)
@@ -971,6 +998,9 @@ def opened(folder: Path, vkeys: Sequence[str]) -> Witness:
         origin: Log.opened(origin, each, folder / "logs", signer.key)
         for origin, each in keys.items()
     }
+    for path in (folder / "logs").glob("*.origin"):
+        if path.stem not in map(hash_of, logs):
+            path.unlink()
     return Witness(signer, logs, Evidence(folder / "evidence"))
 
 
@@ -1053,15 +1083,16 @@ def serve(options: argparse.Namespace) -> int:
 def status(options: argparse.Namespace) -> int:
     """Say what stands in a folder, beside the running witness. It writes nothing."""
     own = Signer(options.state).key
-    newest = {}
-    for path in sorted((options.state / "logs").glob("*.json")):
+    newest, alarms = {}, [*Evidence(options.state / "evidence").standing()]
+    for path in sorted((options.state / "logs").glob("*.origin")):
         try:
-            origin = str(json.loads(path.read_bytes())["origin"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            origin, since = path.read_text("utf-8").strip(), path.stat().st_mtime
+        except (OSError, ValueError) as error:
             raise Unusable(f"{path} can't be read: {error}") from error
-        newest[origin] = known_of(path, origin, own) or Known()
-    alarms = [*Evidence(options.state / "evidence").standing()]
-    alarms += stopped(newest, options.stale, 0)
+        newest[origin] = known_of(path.with_suffix(".json"), origin, own) or Known()
+        alarms += stopped({origin: newest[origin]}, options.stale, since)
+    if any(time.time() + CLOCK_SECONDS < known.time for known in newest.values()):
+        alarms.append(Alarm(CLOCK, "", WORDS[CLOCK]))
     sys.stdout.write(status_text(own, newest, alarms))
     return 1 if alarms else 0
 

@@ -6,6 +6,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -304,6 +305,63 @@ def test_a_memory_that_was_damaged_or_lost_is_not_a_new_log(auditor: Auditor, lo
     state.write_bytes(right)
     with auditor.serving(log.vkey) as running:
         assert running.offer(log.request(10)).status == 200
+
+
+def test_a_state_from_a_backup_beside_a_newer_history_stops_the_start(
+    auditor: Auditor, log: Log
+) -> None:
+    """Otherwise it would cosign another history from there."""
+    with auditor.serving(log.vkey) as running:
+        assert running.offer(log.grown(30, "left").request(0, 10)).status == 200
+        (state,) = (auditor.state / "logs").glob("*.json")
+        old = state.read_bytes()
+        assert running.offer(log.grown(30, "left").request(10, 30)).status == 200
+    newest = state.read_bytes()
+    state.write_bytes(old)
+    words = ("serve", "--state", auditor.state, "--log", log.vkey, "--listen", "127.0.0.1:0")
+    refused = run(auditor.folder, *words)
+    assert refused.returncode == 2
+    assert "says that size 30 was cosigned" in refused.stderr
+    state.write_bytes(newest)
+    with auditor.serving(log.vkey) as running:
+        assert running.offer(log.grown(30, "right").request(10, 30)).status == 409
+
+
+def test_a_history_that_is_damaged_or_missing_stops_the_start(auditor: Auditor, log: Log) -> None:
+    log = log.grown(40)
+    with auditor.serving(log.vkey) as running:
+        for old, size in ((0, 10), (10, 20), (20, 30)):
+            assert running.offer(log.request(old, size)).status == 200
+    (history,) = (auditor.state / "logs").glob("*.history")
+    lines = history.read_bytes().splitlines(keepends=True)
+    words = ("serve", "--state", auditor.state, "--log", log.vkey, "--listen", "127.0.0.1:0")
+    swapped = [lines[1], lines[0], lines[2]]
+    for content in ([lines[0], b"x" + lines[1][1:], lines[2]], swapped, [b"[]\n", *lines]):
+        history.write_bytes(b"".join(content))
+        refused = run(auditor.folder, *words)
+        assert refused.returncode == 2, content
+        assert "is damaged" in refused.stderr
+    history.unlink()
+    refused = run(auditor.folder, *words)
+    assert refused.returncode == 2
+    assert "is missing, though" in refused.stderr
+    assert not history.exists()
+    history.write_bytes(b"".join(lines))
+    with auditor.serving(log.vkey) as running:
+        assert running.offer(log.request(30)).status == 200
+
+
+def test_the_command_status_knows_a_log_of_which_nothing_came(auditor: Auditor, log: Log) -> None:
+    def status(*more: str) -> str:
+        return run(auditor.folder, "status", "--state", auditor.state, *more).stdout
+
+    with auditor.serving(log.vkey):
+        assert f"log {log.origin}: nothing cosigned yet" in status()
+        assert "STOPPED" in status("--stale", "0.0000001")
+    other = Log()
+    with auditor.serving(replace(other, origin="other.example/ledger").vkey):
+        assert f"log {log.origin}" not in status()
+        assert "log other.example/ledger: nothing cosigned yet" in status()
 
 
 def test_a_history_that_broke_off_goes_on(auditor: Auditor, log: Log) -> None:
