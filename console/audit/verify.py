@@ -47,6 +47,8 @@ ANCHOR_ENTRIES = 65_536
 # So many batches of a stream are checked by the signature of the last one.
 BATCHES_AT_ONCE = 256
 STREAMS = 10_000
+# It has a dozen fields.
+MANIFEST_MOST = 1024 * 1024
 ENTRIES, MANIFEST, CHECKPOINTS = "entries.jsonl", "manifest.json", "checkpoints.jsonl"
 SEALS, SEND, DELIVERIES = "seals.jsonl", "send.json", "deliveries.jsonl"
 TREE, LEAF_KEYS = "tree.json", "leaf_keys.jsonl"
@@ -76,6 +78,23 @@ def phrase(template: str, /, **params: Any) -> Said:
     said = Said(template.format(**params))
     said.template, said.params = template, params
     return said
+
+
+def visible(text: str) -> str:
+    """Return words for a terminal. What files say in them begins no line, moves no cursor and hides
+    nothing: it can't pass for the verifier's own words."""
+    shown = (
+        each
+        if each.isprintable() or each in _JOINERS
+        else _INSTEAD.get(each, f"⟨U+{ord(each):04X}⟩")
+        for each in text
+    )
+    return "".join(shown)
+
+
+# Some scripts need them.
+_JOINERS = "\u200c\u200d"
+_INSTEAD = {"\n": "\n    "}
 
 
 # --- Signatures --------------------------------------------------------------------------------
@@ -1154,7 +1173,10 @@ class _Export:
                 )
             )
         with self.open(MANIFEST) as file:
-            self.manifest = _json(file.read(), MANIFEST)
+            text = file.read(MANIFEST_MOST + 1)
+        if len(text) > MANIFEST_MOST:
+            raise Unreadable(phrase("{name} is too long.", name=MANIFEST))
+        self.manifest = _json(text, MANIFEST)
 
     @property
     def is_proof(self) -> bool:
@@ -1250,6 +1272,10 @@ def verify_exports(
     if any(export.is_proof for export in exports):
         if len(exports) > 1:
             raise Unreadable(phrase("The proof of a send is verified by itself. Give it alone."))
+        if heads is not None:
+            raise Unreadable(
+                phrase("The proof of a send has nothing of the tree: leave out --tree and --head.")
+            )
         return verify_proof(exports[0], keys, outside, approvers)
     for export in exports:
         if not export.holds_manifest(keys, report):
@@ -2200,6 +2226,8 @@ _OUTCOMES = {
     f"deliveries.{status}" for status in ("delivered", "failed", "unknown", "skipped", "cancelled")
 }
 _LOG_KEY, _WITNESS_KEY = b"\x01", b"\x04"
+# Of a cosignature, in seconds since 1970.
+_YEAR_10000, _LATEST = 253_402_300_800, 2**63 - 1
 
 
 class _Broken(Exception):
@@ -2339,13 +2367,17 @@ def _head_holds(
         size=int(size),
     )
     for name, at in sorted(seen.items()):
-        when = datetime.fromtimestamp(at, UTC).isoformat()
+        when = datetime.fromtimestamp(at, UTC).isoformat() if at < _YEAR_10000 else _second(at)
         report.prove("The witness {name} cosigned this head at {when}.", name=name, when=when)
     if not seen:
         report.prove(
             "Not proved: that the console showed nobody another tree. No witness is given."
         )
     return int(size), base64.b64decode(root, validate=True)
+
+
+def _second(at: int) -> str:
+    return phrase("second {at} since 1970", at=at)
 
 
 def _note_signature(line: str) -> tuple[str, bytes, bytes]:
@@ -2374,7 +2406,7 @@ def _cosigned(
         if (name, number) == (witness.name, witness.id):
             at = int.from_bytes(value[:8], "big")
             signed = f"cosignature/v1\ntime {at}\n{text}".encode()
-            if not _is_by(witness.key, value[8:], signed):
+            if at > _LATEST or not _is_by(witness.key, value[8:], signed):
                 raise _Broken("The cosignature of {name} does not fit the head.", name=name)
             yield name, at
 
@@ -2391,7 +2423,7 @@ def _entry_holds(
     said: Mapping[str, Any], proof: Mapping[str, Any], size: int, root: bytes
 ) -> dict[str, Any]:
     """Check that an entry is in the tree. Return what it says, with `item` if it has one."""
-    seq, leaf = said["seq"], json.loads(said["leaf"])
+    seq, leaf = said["seq"], _one_reading(said["leaf"])
     if said.keys() != _ENTRY_KEYS | ({"item"} if "item" in said else set()) or leaf["seq"] != seq:
         raise ValueError(seq)
     if leaf.keys() != _LEAF_KEYS or type(seq) is not int:
@@ -2408,7 +2440,16 @@ def _entry_holds(
     inner = bytes.fromhex(leaf["data"]["deliveries_root"])
     if not _is_in(item, item["said"], item["index"], item["of"], inner, proof["hashes"]):
         raise _Broken("What entry {seq} says of the delivery is not what is in the tree.", seq=seq)
-    return {**leaf, "item": json.loads(item["said"])}
+    return {**leaf, "item": _one_reading(item["said"])}
+
+
+def _one_reading(text: str) -> Any:
+    """Read canonical JSON. Raises ValueError for any other form: of a name that stands there twice
+    some would read the first value, and some the last."""
+    said = json.loads(text, parse_float=_refuse_number, parse_constant=_refuse_number)
+    if _canonical(said) != text.encode():
+        raise ValueError(text)
+    return said
 
 
 def _is_in(
@@ -2498,7 +2539,7 @@ def _say_request(said: Mapping[str, Any], created: Mapping[str, Any], report: Re
         **{name: data[name] for name in ("notice", "version", "visibility")},
     )
     digest = hashlib.sha256(said["version"].encode()).hexdigest()
-    version = json.loads(said["version"])
+    version = _one_reading(said["version"])
     if digest != data.get("version_sha256") or (version["notice"], version["number"]) != (
         data["notice"],
         data["version"],
@@ -2639,13 +2680,34 @@ def _vouched_for(report: Report) -> Iterator[str]:
 
 def _verify(options: argparse.Namespace) -> Report:
     keys, paths = Keys(options.key), options.exports
-    if len(paths) == 1 and paths[0].suffix == ".json":
+    is_delivery = len(paths) == 1 and paths[0].suffix == ".json"
+    _require_fitting(options, is_delivery=is_delivery)
+    if is_delivery:
         witnesses = [witness_of(text) for text in options.witness]
         return verify_delivery(paths[0], keys, witnesses, options.quorum)
     outside = checkpoints_of(options.checkpoints) if options.checkpoints else []
     heads = [path.read_bytes() for path in options.head or ()]
     approvers = approvers_of(options.approver)
     return verify_exports(paths, keys, outside, heads if heads or options.tree else None, approvers)
+
+
+def _require_fitting(options: argparse.Namespace, *, is_delivery: bool) -> None:
+    """Raise Unreadable for what would be passed over: whoever asks for it must not believe that it
+    was checked."""
+    if is_delivery and (options.checkpoints or options.tree or options.head):
+        raise Unreadable(
+            phrase(
+                "The proof of a delivery has its own head of the tree, and no chain: leave out "
+                "--checkpoints, --tree and --head. Witnesses say whether others have seen its head."
+            )
+        )
+    if not is_delivery and (options.witness or options.quorum):
+        raise Unreadable(
+            phrase(
+                "Only the proof of a delivery has cosignatures: leave out --witness and --quorum. "
+                "With --head an export is compared with what a witness has."
+            )
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -2700,13 +2762,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         report = _verify(options)
     except OSError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{visible(str(error))}\n")
         return 2
     except Unreadable as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{visible(str(error))}\n")
         return 2
     for sentence in sentences(report):
-        sys.stdout.write(f"{sentence}\n")
+        sys.stdout.write(f"{visible(sentence)}\n")
     return 0 if report.holds else 1
 
 

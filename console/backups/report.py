@@ -10,7 +10,7 @@ from console.actors import Actor
 from console.audit.services import checkpoint_make
 from console.audit.tlog.making import tree_make
 from console.audit.verification import verify_database
-from console.audit.verify import sentences
+from console.audit.verify import sentences, visible
 from console.backups.progress import Progress, Tell, nobody
 from console.backups.services import Settled, database_settle
 from console.errors import Conflict
@@ -49,7 +49,7 @@ def settle_and_tell(
     )
     *told, verdict = sentences(report)
     for line in told:
-        tell(line)
+        tell(visible(line))
     if not report.holds:
         raise Conflict("ledger_does_not_hold", "{verdict}", verdict=verdict)
     tell(verdict)

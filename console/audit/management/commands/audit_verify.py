@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 
 from console.audit.state.running import Progress
 from console.audit.verification import verify_database
-from console.audit.verify import Unreadable, sentences
+from console.audit.verify import Unreadable, sentences, visible
 from console.site import commands
 
 
@@ -47,7 +47,7 @@ class Command(commands.Command):
             raise CommandError(str(error), returncode=2) from error
         *told, verdict = sentences(report)
         for sentence in told:
-            self.stdout.write(sentence)
+            self.stdout.write(visible(sentence))
         if not report.holds:
             raise CommandError(verdict)
         self.stdout.write(verdict)
@@ -70,7 +70,7 @@ class Command(commands.Command):
             path.unlink(missing_ok=True)
         *told, verdict = progress.sentences
         for sentence in told:
-            self.stdout.write(sentence)
+            self.stdout.write(visible(sentence))
         if not progress.holds:
             raise CommandError(verdict)
         self.stdout.write(verdict)
