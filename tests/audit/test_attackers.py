@@ -289,7 +289,20 @@ def take_the_checkpoint_of_yesterday() -> None:
         file.write(f"{json.dumps(said, sort_keys=True)}\n")
 
 
+def swap_what_was_written_at_once() -> None:
+    """Two processes have signed after the same entry; one of the two batches goes, the other takes
+    its place."""
+    for name in ("f" * 16, "e" * 16):
+        key = by_hand.stolen()
+        by_hand.forged(by_hand.batch_content(10), key.id, name, 1, key=key.private, after=10)
+    run("DELETE FROM audit_auditsignature WHERE last = 11")
+    run("DELETE FROM audit_auditentry WHERE seq = 11")
+    by_hand.rebuilt(11)
+
+
 OWNERS = {
+    "swap or drop entries that processes wrote at the same moment, before a later one names "
+    "them": swap_what_was_written_at_once,
     "change an entry after the newest checkpoint, and chain anew": by_hand.actor_changed,
     "drop an entry after the newest checkpoint, and chain anew": by_hand.one_dropped,
     "swap two entries after the newest checkpoint, and chain anew": by_hand.two_swapped,
