@@ -523,17 +523,18 @@ class Batches:
             return phrase(
                 "its key {key} was revoked by entry {seq}", key=name, seq=self._revoked[name]
             )
-        head = contents[-2]
-        place = head.find(_AT) + len(_AT)
-        at = head[place : place + len(found.end)].decode()
-        if not found.begin <= at <= found.end:
-            return phrase(
-                "its key {key} was certified from {begin} to {end}, and the entry says {at}",
-                key=name,
-                begin=found.begin,
-                end=found.end,
-                at=at,
-            )
+        begin, end, size = found.begin.encode(), found.end.encode(), len(found.end)
+        for head in contents[::2]:
+            place = head.find(_AT) + len(_AT)
+            at = head[place : place + size]
+            if not begin <= at <= end:
+                return phrase(
+                    "its key {key} was certified from {begin} to {end}, and the entry says {at}",
+                    key=name,
+                    begin=found.begin,
+                    end=found.end,
+                    at=at.decode(),
+                )
         return ""
 
     def _of_anchor(self, after: int, digest: str) -> str:

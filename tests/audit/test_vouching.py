@@ -3,6 +3,7 @@ beside the entries: checkpoints that nobody signed, leaves that are of no entry.
 a process's key signs by that key alone."""
 
 import hashlib
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from console.audit import signing
-from console.audit.chain import canonical, canonical_time
+from console.audit.chain import canonical, canonical_time, entry_hash
 from console.audit.checkpoints import new_key
 from console.audit.models import (
     AuditCertificate,
@@ -170,18 +171,40 @@ def dated(content: list[bytes], days_ago: int) -> list[bytes]:
     return [head + _at + at + rest[len(at) :], content[1]]
 
 
+def batch_of(
+    content: list[list[bytes]],
+    key: signing.ProcessKey,
+    *,
+    number: int = 1,
+    prev: str = "0" * 64,
+    signature: bytes = b"",
+) -> str:
+    """Append entries with these contents in one batch, and return what the next one names."""
+    newest = AuditEntry.objects.latest("seq")
+    seq, previous = newest.seq, newest.hash
+    for each in content:
+        text = json.loads(b"".join(each))
+        seq += 1
+        entry = AuditEntry(seq=seq, prev_hash=previous, **text)
+        entry.hash = previous = entry_hash({**text, "seq": seq, "prev_hash": entry.prev_hash})
+        entry.save(force_insert=True)
+    row = AuditSignature(
+        last=seq, first=newest.seq + 1, signer=key.id, stream="f" * 16, number=number,
+        after=newest.seq, after_hash=newest.hash, prev=prev, signature=signature,
+    )  # fmt: skip
+    message = batch_bytes([part for each in content for part in each], row.said)
+    row.signature = signature or key.private.sign(message)
+    row.save(force_insert=True)
+    return hashlib.sha256(message).hexdigest()
+
+
 def put_under_another_key() -> None:
     """The signature of a later batch stands for those before it in its stream: so an entry of long
     ago, by a key that has ended, stands before one by the stolen key."""
     old, stolen = certified("old", 400), certified("stolen", 1)
-    forged(dated(batch_content(10), 390), old.id, "f" * 16, 1, signature=b"x" * 64)
-    first = AuditSignature.objects.latest("last")
-    link = hashlib.sha256(batch_bytes(batch_content(first.last), first.said)).hexdigest()
-    forged(batch_content(10), stolen.id, "f" * 16, 2)
-    last = AuditSignature.objects.latest("last")
-    made = stolen.private.sign(batch_bytes(batch_content(last.last), {**last.said, "prev": link}))
-    with triggers_off():
-        AuditSignature.objects.filter(last=last.last).update(prev=link, signature=made)
+    content = batch_content(10)
+    link = batch_of([dated(content, 390)], old, signature=b"x" * 64)
+    batch_of([content], stolen, number=2, prev=link)
 
 
 def revoke_by_anothers_revocation() -> None:
@@ -222,3 +245,13 @@ def test_a_new_key_within_a_transaction_begins_a_stream(monkeypatch: pytest.Monk
     batches = AuditSignature.objects.filter(last__gt=10)
     assert len({(each.signer, each.stream) for each in batches}) == 2
     assert verify_database().findings == []
+
+
+@pytest.mark.parametrize("days_ago", [390, -60])
+def test_each_entry_of_a_batch_is_of_the_time_of_its_key(days_ago: int) -> None:
+    """Not the last one alone: a thief could put an entry of any time before one of now."""
+    content = batch_content(10)
+    batch_of([dated(content, days_ago), content], certified("stolen", 1))
+    report = verify_database()
+    assert [finding.seq for finding in report.findings] == [11]
+    assert "was certified from" in str(report.findings[0].sentence)
