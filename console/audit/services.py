@@ -244,7 +244,7 @@ def _checkpoint_newest(foreign: Foreign = ()) -> AuditCheckpoint | None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
         last = newest_checkpoint()
-        newest = AuditEntry.objects.first()
+        newest = AuditEntry.objects.only("seq", "hash").first()
         if last is None and (made_up := AuditCheckpoint.objects.first()) is not None:
             signed("checkpoint", {})  # without a key nothing can be told of it
             raise DoesNotHold(_worth_nothing(made_up))
@@ -257,7 +257,9 @@ def _checkpoint_newest(foreign: Foreign = ()) -> AuditCheckpoint | None:
             target = ("key", key_id, f"key {key_id}")
             record(CONSOLE, Action.AUDIT_KEY_CHANGED, target=target, data={"from": last.key_id})
             entries_write()
-            newest = AuditEntry.objects.latest("seq")  # that entry; this holds the chain's lock
+            newest = AuditEntry.objects.only("seq", "hash").latest(
+                "seq"
+            )  # that entry; this holds the chain's lock
         said = _require_signed(last, newest.seq, foreign)
         at = canonical_time(near_now())
         said |= {"seq": newest.seq, "hash": newest.hash, "at": at}

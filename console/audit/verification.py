@@ -207,7 +207,8 @@ class Verification:
         for file in self._files if ends else ():
             found += [said for said, _end in checkpoints_from(file.path) if _seq(said) in ends]
         begin_after(seals_said(), keys, checked_marks(_unique(found), keys, report), report)
-        stray = AuditEntry.objects.filter(seq__lte=report.head.seq).order_by("seq").first()
+        before = AuditEntry.objects.filter(seq__lte=report.head.seq).order_by("seq")
+        stray = before.only("seq").first()
         if report.holds and stray is not None:
             report.fault(
                 stray.seq,
@@ -296,12 +297,13 @@ def batches_after(after: int, upto: int, keys: Keys) -> Batches:
     batch, beside what stands in the database before them."""
     before = AuditEntry.objects.filter(seq__lte=after)
     revocations = before.filter(action=Action.AUDIT_KEY_REVOKED).order_by("seq")
+    revoked = dict(revocations.values_list("target_ref", "seq"))
     return Batches(
         signatures_said(after, upto),
         [each.said for each in AuditCertificate.objects.all()],
         keys,
         known=_streams_before(after),
-        revoked={entry.target_ref: entry.seq for entry in revocations},
+        revoked=revoked,
         hash_of=lambda seq: before.filter(seq=seq).values_list("hash", flat=True).first(),
     )
 

@@ -301,7 +301,7 @@ def _diagnosis(line: bytes, seq: int, previous: str) -> Finding:
         told = json.loads(line)
         entry = told["entry"]
         found, before = entry["seq"], entry["prev_hash"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return broken(seq, "Where entry {seq} should be there is something that can't be read.")
     real = hashlib.sha256(line[len(_HEAD) : -_TAIL_SIZE]).hexdigest()
     if found != seq:
@@ -607,14 +607,13 @@ class Batches:
     def _revoke(self, seq: int, content: Sequence[bytes]) -> Finding | None:
         """Trust a key no more, by an entry that says so with the audit key's signature."""
         entry = json.loads(b"".join(content))
-        said = entry["data"].get("revocation")
-        complaint = (
-            self._keys.complaint("revocation", said)
-            if isinstance(said, dict)
-            else phrase("the audit key's signature is missing")
-        )
-        if not complaint and entry["target_ref"] != said["revoked"]:
-            complaint = phrase("what the audit key signed is of another key")
+        said: Any = entry["data"].get("revocation") if isinstance(entry["data"], dict) else None
+        if not isinstance(said, dict):
+            complaint: str = phrase("the audit key's signature is missing")
+        else:
+            complaint = self._keys.complaint("revocation", said)
+            if not complaint and entry["target_ref"] != said["revoked"]:
+                complaint = phrase("what the audit key signed is of another key")
         if complaint:
             return broken(
                 seq,
@@ -913,6 +912,10 @@ class SecurityKey:
     public: str
 
 
+# What an entry raises that is not in the console's form.
+_ODD = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
 class Approvals:
     """Follows who may approve by which security key, and whether approvals hold by that.
 
@@ -939,7 +942,7 @@ class Approvals:
         """Yield the lines unchanged, and take what concerns approvals from them."""
         for line in lines:
             if line[_AT_ACTION : _AT_ACTION + 8] in _BEGINNINGS:
-                with suppress(ValueError, KeyError, TypeError):  # following the chain finds it
+                with suppress(*_ODD):  # following the chain finds it
                     self.take(json.loads(line)["entry"])
             yield line
 
@@ -1740,7 +1743,7 @@ def _telling_of(send: int, lines: Iterable[bytes], told: list[dict[str, Any]]) -
                 entry = json.loads(line)["entry"]
                 if entry["target_kind"] == "send":
                     told.append(entry)
-            except (ValueError, KeyError, TypeError):
+            except _ODD:
                 pass  # following the chain finds it
         yield line
 

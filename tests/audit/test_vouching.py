@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from console.audit import signing
 from console.audit.chain import canonical, canonical_time, entry_hash
-from console.audit.checkpoints import new_key
+from console.audit.checkpoints import new_key, public_key
+from console.audit.export import export_to
 from console.audit.models import (
     AuditCertificate,
     AuditCheckpoint,
@@ -35,7 +36,7 @@ from console.audit.tlog.publishing import tree_publish
 from console.audit.tlog.standing import TreeRefused
 from console.audit.tlog.tree import leaves_of, newest_head, secret
 from console.audit.verification import verify_database
-from console.audit.verify import batch_bytes
+from console.audit.verify import Keys, batch_bytes, verify_export
 from tests.audit.test_signatures import batch_content, chained, forged, write
 from tests.support.factories import ROOT
 from tests.support.tampering import run, triggers_off
@@ -255,3 +256,49 @@ def test_each_entry_of_a_batch_is_of_the_time_of_its_key(days_ago: int) -> None:
     report = verify_database()
     assert [finding.seq for finding in report.findings] == [11]
     assert "was certified from" in str(report.findings[0].sentence)
+
+
+# --- Entries that nothing of the console would write ---------------------------------------------
+
+
+def put_in(action: str, data: str) -> None:
+    """An entry with a right hash, by plain SQL. `data` is JSON as PostgreSQL prints it."""
+    newest = AuditEntry.objects.latest("seq")
+    at = canonical_time(timezone.now())
+    said = (
+        f'{{"action":"{action}","actor_name":"n","actor_ref":"user:1","at":"{at}","data":{data},'
+        f'"prev_hash":"{newest.hash}","seq":{newest.seq + 1},"target_kind":"user",'
+        f'"target_name":"t","target_ref":"1"}}'
+    )
+    run(
+        "INSERT INTO audit_auditentry (seq, at, actor_ref, actor_name, action, target_kind, "
+        "target_ref, target_name, data, prev_hash, hash) "
+        "VALUES (%s, %s, 'user:1', 'n', %s, 'user', '1', 't', %s::jsonb, %s, %s)",
+        *(newest.seq + 1, at, action, data, newest.hash),
+        hashlib.sha256(said.encode()).hexdigest(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "data"),
+    [
+        ("user.created", "[]"),
+        ("user.changed", '"roles"'),
+        ("version.approved", "null"),
+        ("user.second_factor_added", '["public_key"]'),
+        ("audit.key_revoked", "[]"),
+        ("noted", "[" * 3000 + "]" * 3000),
+    ],
+    ids=lambda each: str(each)[:25],
+)
+def test_what_the_verifier_can_not_understand_is_found(
+    action: str, data: str, settings: Any, tmp_path: Path
+) -> None:
+    put_in(action, data)
+    with pytest.raises(DoesNotHold, match="ntry 11"):
+        checkpoint_make()
+    assert [finding.seq for finding in verify_database().findings] == [11]
+    path = tmp_path / "export.zip"
+    export_to(path)
+    report = verify_export(path, Keys([public_key(settings.AUDIT_KEY)]))
+    assert [finding.seq for finding in report.findings] == [11]
