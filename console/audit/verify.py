@@ -1274,12 +1274,7 @@ def verify_exports(
     """
     exports, report = [_Export(path) for path in paths], Report()
     if any(export.is_proof for export in exports):
-        if len(exports) > 1:
-            raise Unreadable(phrase("The proof of a send is verified by itself. Give it alone."))
-        if heads is not None:
-            raise Unreadable(
-                phrase("The proof of a send has nothing of the tree: leave out --tree and --head.")
-            )
+        _require_alone(exports, heads)
         return verify_proof(exports[0], keys, outside, approvers)
     for export in exports:
         if not export.holds_manifest(keys, report):
@@ -1303,6 +1298,15 @@ def verify_exports(
     for export in exports if report.holds else ():
         _files_hold(export, report)
     return report
+
+
+def _require_alone(exports: Sequence[_Export], heads: Sequence[bytes] | None) -> None:
+    if len(exports) > 1:
+        raise Unreadable(phrase("The proof of a send is verified by itself. Give it alone."))
+    if heads is not None:
+        raise Unreadable(
+            phrase("The proof of a send has nothing of the tree: leave out --tree and --head.")
+        )
 
 
 def _begin_with(first: _Export, keys: Keys, marks: Mapping[int, str], report: Report) -> None:

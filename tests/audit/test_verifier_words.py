@@ -176,3 +176,12 @@ def test_a_zip_file_is_no_bomb_for_the_verifier(tmp_path: Path) -> None:
         archive.writestr("manifest.json", json.dumps({"a": " " * (verify.MANIFEST_MOST + 1)}))
     with pytest.raises(verify.Unreadable, match=r"manifest\.json is too long"):
         verify.verify_export(path, Keys([KEY]))
+
+
+def test_of_the_proof_of_a_send_no_head_is_passed_over(tmp_path: Path) -> None:
+    """Which it is, its manifest says, before anything of it is believed."""
+    path = tmp_path / "proof.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest.json", json.dumps({"send": 1}))
+    with pytest.raises(verify.Unreadable, match="nothing of the tree"):
+        verify.verify_export(path, Keys([KEY]), heads=[])
