@@ -8,6 +8,7 @@ from console.accounts.approvals.settings import read_approval_rules
 from console.accounts.signing_in.directory_settings import read_directory_settings
 from console.api.http.rest_settings import rest_framework_settings
 from console.api.openapi.settings import SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS
+from console.audit.siem import settings as siem
 from console.audit.witnessing.policy import quorum_minutes, read_policy
 from console.catalogue.transfer.jobs.settings import IMPORT_LIMIT as IMPORT_LIMIT
 from console.catalogue.transfer.jobs.settings import IMPORT_MEMORY as IMPORT_MEMORY
@@ -134,6 +135,19 @@ QUORUM_MINUTES = env.read("CONSOLE_QUORUM_MINUTES", quorum_minutes, 0)
 TIMESTAMP_AUTHORITY = env.read("CONSOLE_TIMESTAMP_AUTHORITY", env.secure_address, "")
 TIMESTAMP_CERTIFICATES = env.read("CONSOLE_TIMESTAMP_CERTIFICATES", env.certificates, "")
 TIMESTAMP_CA = env.read("CONSOLE_TIMESTAMP_CA", env.certificates, "")
+# Where the ledger is streamed to (console.audit.siem), what of it, and in which format.
+SIEM_TO = env.read("CONSOLE_SIEM_TO", siem.destinations, tuple[siem.Destination, ...]())
+SIEM_ACTIONS = env.read("CONSOLE_SIEM_ACTIONS", siem.chosen_actions, None)
+SIEM_FORMAT = env.read("CONSOLE_SIEM_FORMAT", env.one_of(siem.OCSF, siem.CEF), siem.OCSF)
+SIEM_CA = env.read("CONSOLE_SIEM_CA", env.certificates, "")
+SIEM_CERTIFICATE = env.read("CONSOLE_SIEM_CERTIFICATE", env.file, "")
+SIEM_CERTIFICATE_KEY = env.read("CONSOLE_SIEM_CERTIFICATE_KEY", env.file, "")
+# A file with a header for receivers at https://, which has a secret.
+SIEM_HEADER = env.read("CONSOLE_SIEM_HEADER", siem.header_file, "")
+# How many of the last messages are sent again after a connection of syslog broke.
+SIEM_RESEND = env.read(
+    "CONSOLE_SIEM_RESEND", env.number(least=0, most=20_000, unit="messages"), 1000
+)
 FEED_EVENT_LIMIT = env.read(
     "CONSOLE_FEED_EVENT_LIMIT", env.number(least=1, most=10_000, unit="events"), 1000
 )
@@ -481,4 +495,5 @@ configure_structlog()
 LOGGING = logging_settings(LOG_LEVEL, LOG_FORMAT)
 
 # Report everything that is wrong with the settings at once.
+siem.refuse_wrong_streams(globals())
 refuse_unsafe(globals())

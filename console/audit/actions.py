@@ -153,6 +153,8 @@ class Action(models.TextChoices):
     AUDIT_ROWS_BEGUN = "audit.rows_begun", _("Rows told that no entry had told")
     AUDIT_STATE_STOPPED = "audit.state_stopped", _("Comparison of the state stopped")
     AUDIT_KEY_CHANGED = "audit.key_changed", _("Audit key changed")
+    AUDIT_STREAM_REPLAYED = "audit.stream_replayed", _("Stream to a SIEM begun again")
+    AUDIT_STREAM_TESTED = "audit.stream_tested", _("Stream to a SIEM tested")
     DATABASE_BACKED_UP = "database.backed_up", _("Backup made")
     DATABASE_RESTORED = "database.restored", _("Backup restored")
 
@@ -345,6 +347,8 @@ EVENTS = {
     Action.AUDIT_ROWS_BEGUN: _event("ledger"),
     Action.AUDIT_STATE_STOPPED: _event("ledger", "compared"),
     Action.AUDIT_KEY_CHANGED: _event("key", "from"),
+    Action.AUDIT_STREAM_REPLAYED: _event("ledger", "receiver from was"),
+    Action.AUDIT_STREAM_TESTED: _event("ledger", "receiver"),
     Action.DATABASE_BACKED_UP: _event("database", "folder"),
     Action.DATABASE_RESTORED: _event(
         "database", "nothing_sent_since unknown ledger_of_backup lost_to_at_least log"

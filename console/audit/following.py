@@ -7,7 +7,8 @@ transaction: whatever crashes, an entry counts once. The same row says until whe
 whole site carries these rows to where they lead.
 """
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -116,3 +117,11 @@ def carrying_go_on(
 def carrying_end(mark: Mark, until: datetime) -> None:
     """Stop being the courier, unless another has taken over already."""
     rows(mark).filter(carried_until=until).update(carried_until=None)
+
+
+def retry_seconds(
+    steps: Sequence[int], tries: int, jitter: Callable[[], float] = random.random
+) -> float:
+    """Return the seconds to wait after so many failures in a row, with 25 % jitter. `steps` has
+    them for the first, second, … failure; the last one again and again."""
+    return steps[min(tries, len(steps)) - 1] * (0.75 + jitter() / 2)

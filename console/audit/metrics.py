@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from console.audit.checkpoints import newest_checkpoint
 from console.audit.models import AuditEntry, AuditRefusal, StateCheck
 from console.audit.outside import kept_to
+from console.audit.siem.standing import stream_metrics
 from console.audit.tlog.notes import BadNote
 from console.audit.tlog.outside import folder
 from console.audit.tlog.publishing import published_to
@@ -64,6 +65,7 @@ class LedgerMetrics(Collector):
             tree_refusal() is not None,
         )
         yield from _of_witnesses()
+        yield from stream_metrics()
 
 
 def _of_witnesses() -> Iterator[Metric]:

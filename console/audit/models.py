@@ -386,3 +386,27 @@ class AuditTimestamp(models.Model):
 
     def __str__(self) -> str:
         return f"time stamp of {self.size} entries"
+
+
+class AuditStream(models.Model):
+    """How far the ledger has been streamed to a receiver (console.audit.siem).
+
+    `told_to` is the entry up to which all that is chosen was taken. `sent` are the numbers of the
+    newest messages that may still be in flight, after the one to which a broken stream goes back.
+    One worker streams until `held_until`.
+    """
+
+    place = models.CharField(max_length=2048, primary_key=True)
+    told_to = models.BigIntegerField()
+    sent = ArrayField(models.BigIntegerField())
+    held_until = models.DateTimeField(null=True, blank=True)
+    next_at = models.DateTimeField(null=True, blank=True)
+    taken_at = models.DateTimeField(null=True, blank=True)
+    streamed = models.BigIntegerField(default=0)
+    skipped = models.BigIntegerField(default=0)
+    failures = models.BigIntegerField(default=0)
+    failures_in_a_row = models.IntegerField(default=0)
+    trouble = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"streamed to {self.told_to}"

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import transaction
+from procrastinate import JobContext
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 from console.audit.readings import readings_enter
 from console.audit.services import checkpoint_make
+from console.audit.siem.positions import streams_begin, streams_due
+from console.audit.siem.streaming import stream_to
 from console.audit.state.running import state_check_begin, state_check_go_on
 from console.audit.tlog.making import PIECES_A_RUN, TILES_A_RUN, tree_make
 from console.audit.witnessing.collecting import cosignatures_collect
@@ -18,6 +21,7 @@ from console.database.sessions import patient
 
 TREE, WITNESSES = "console.audit.tasks.tree", "console.audit.tasks.witnesses"
 LOCKS = {TREE: "tree", WITNESSES: "witnesses"}
+STREAM = "console.audit.tasks.stream"
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -82,3 +86,28 @@ def enter_readings(timestamp: int) -> None:
     """Enter every five seconds who was shown customers' texts."""
     while readings_enter():
         pass
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="console.audit.tasks.streams", queueing_lock="streams")
+def streams(timestamp: int) -> None:
+    """See every five seconds to which SIEM something is to be streamed. Each has a job of its own,
+    so that a slow receiver holds up no other."""
+    if settings.SIEM_TO:
+        streams_begin()
+        for place in streams_due():
+            _stream_later(place)
+
+
+def _stream_later(place: str) -> None:
+    try:
+        with transaction.atomic():
+            app.configure_task(STREAM, queueing_lock=f"stream {place}").defer(place=place)
+    except AlreadyEnqueued:
+        return
+
+
+@app.task(name=STREAM, pass_context=True)
+def stream(context: JobContext, place: str) -> None:
+    """Stream to one SIEM what is new, until the worker stops."""
+    stream_to(place, stopping=context.additional_context["dispatch"].stopping.is_set)

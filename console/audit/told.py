@@ -18,6 +18,7 @@ pass_over(
         "audit.AuditSignature": "verified with the entries that it signs",
         "audit.AuditTile": "verified by the signed heads of the tree",
         "audit.AuditTreeHead": "verified by its signature",
+        "audit.AuditStream": "how far a stream has come, which its receiver knows",
         "audit.StateCheck": "the last comparison itself",
     }
 )

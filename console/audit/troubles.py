@@ -13,6 +13,7 @@ from console.audit.metrics import (
     tree_unsigned_seconds,
 )
 from console.audit.models import AuditRefusal
+from console.audit.siem.standing import stream_troubles
 from console.audit.tlog.outside import folder
 from console.audit.witnessing.quorum import witness_troubles
 from console.text.sentences import Sentence
@@ -49,6 +50,7 @@ def ledger_troubles() -> Iterator[Sentence]:
             "says why.",
             seconds=seconds,
         )
+    yield from stream_troubles()
 
 
 def state_troubles() -> Iterator[Sentence]:

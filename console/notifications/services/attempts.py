@@ -154,7 +154,7 @@ def _letters(rows: Iterable[Notification]) -> list[Letter]:
 
 def retry_seconds(attempts: int, jitter: Callable[[], float] = random.random) -> float:
     """Return the seconds to wait after so many failures, with 25 % jitter."""
-    return RETRIES[min(attempts, len(RETRIES)) - 1] * (0.75 + jitter() / 2)
+    return following.retry_seconds(RETRIES, attempts, jitter)
 
 
 def letter_record(letter: Letter, outcome: Outcome) -> None:

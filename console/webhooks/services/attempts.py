@@ -135,7 +135,7 @@ def retry_seconds(tries: int, jitter: Callable[[], float] = random.random) -> fl
     """Return the seconds to wait after so many failures, with 25 % jitter; None to give up."""
     if tries > len(RETRIES):
         return None
-    return RETRIES[tries - 1] * (0.75 + jitter() / 2)
+    return following.retry_seconds(RETRIES, tries, jitter)
 
 
 def attempt_record(parcel: Parcel, outcome: Outcome, *, milliseconds: int) -> MessageStatus | None:
