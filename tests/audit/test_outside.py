@@ -7,72 +7,26 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
-from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from console.audit import checkpoints
 from console.audit.checkpoints import new_key, public_key
 from console.audit.models import AuditCheckpoint
 from console.audit.services import checkpoint_make, record
 from console.audit.verify import Keys
+from tests.support.authority import Authority, make_authority
 from tests.support.factories import ROOT
 
 pytestmark = pytest.mark.django_db
-DAY = timedelta(days=1)
-
-
-class Authority(NamedTuple):
-    """The authority's certificate, and a server's with its key."""
-
-    ca: Path
-    server: Path
-    key: Path
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    folder = tmp_path_factory.mktemp("authority")
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Our own authority")])
-    ca = _certificate(ca_name, ca_name, ca_key, ca_key, x509.BasicConstraints(True, None))
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    server = _certificate(name, ca_name, key, ca_key, alternative)
-    made = Authority(folder / "ca.pem", folder / "server.pem", folder / "key.pem")
-    made.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    made.server.write_bytes(server.public_bytes(serialization.Encoding.PEM))
-    made.key.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return made
-
-
-def _certificate(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    signs: ec.EllipticCurvePrivateKey,
-    extension: x509.ExtensionType,
-) -> x509.Certificate:
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(
-        issuer, subject, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY
-    )
-    return builder.add_extension(extension, critical=True).sign(signs, hashes.SHA256())
+    return make_authority(tmp_path_factory.mktemp("authority"))
 
 
 class Outside(NamedTuple):

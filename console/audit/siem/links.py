@@ -24,7 +24,7 @@ AGENT = "Notice-Console-SIEM/1"
 NO_CONNECTION = wording("siem_no_connection", "It can't be reached: {error}")
 BROKEN = wording("siem_broken", "The connection broke: {error}")
 CLOSED = wording("siem_closed", "It closed the connection.")
-SLOW = wording("siem_slow", "It has not taken {bytes:,} bytes within {seconds:.0f} s.")
+SLOW = wording("siem_slow", "It has not taken {bytes:,} bytes within {seconds} s.")
 STATUS = wording("siem_status", "It answers with the status {status}.")
 
 
@@ -89,7 +89,7 @@ class SyslogLink:
                 rest = rest[self._socket.send(rest[:PIECE_BYTES]) :]
             self._require_open()
         except TimeoutError as error:
-            raise NotTaken(SLOW(bytes=len(content), seconds=SEND_SECONDS)) from error
+            raise NotTaken(SLOW(bytes=len(content), seconds=round(SEND_SECONDS))) from error
         except OSError as error:
             raise NotTaken(BROKEN(error=_words(error))) from error
 
@@ -144,7 +144,7 @@ class HttpsLink:
         except httpx.ConnectError as error:
             raise NotTaken(NO_CONNECTION(error=_words(error))) from error
         except httpx.TimeoutException as error:
-            raise NotTaken(SLOW(bytes=len(content), seconds=SEND_SECONDS)) from error
+            raise NotTaken(SLOW(bytes=len(content), seconds=round(SEND_SECONDS))) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise NotTaken(BROKEN(error=_words(error))) from error
 

@@ -1,5 +1,6 @@
 """Reads the next entries of the ledger as messages, with bounds on their number and size."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,14 +34,15 @@ CROSS JOIN LATERAL (
         coalesce(jsonb_object_agg(key, elements) FILTER (WHERE NOT stays), '{}')
     FROM (
         SELECT key, value,
-            octet_length(value::text) <= %(field)s AND key <> ALL (%(back)s) AS stays,
+            octet_length(value::text) <= %(field)s AND key <> ALL (%(back)s::text[]) AS stays,
             CASE jsonb_typeof(value) WHEN 'array' THEN jsonb_array_length(value) END AS elements
         FROM jsonb_each(e.data)
     ) AS field
 ) AS of_data(small, large)
 WHERE e.seq > %(after)s AND e.seq <= %(upto)s
-    AND (e.action = ANY (%(actions)s)
-        OR EXISTS (SELECT FROM unnest(%(prefixes)s) AS begin WHERE starts_with(e.action, begin)))
+    AND (e.action = ANY (%(actions)s::text[])
+        OR EXISTS (SELECT FROM unnest(%(prefixes)s::text[]) AS prefix
+            WHERE starts_with(e.action, prefix)))
 ORDER BY e.seq LIMIT %(most)s
 """
 
@@ -83,8 +85,8 @@ class _Row(NamedTuple):
     target_name: str
     prev_hash: str
     hash: str
-    data: dict[str, Any]
-    left_out: dict[str, int | None]
+    data: str
+    left_out: str
 
 
 def _rows(after: int, upto: int, chosen: Chosen) -> list[_Row]:
@@ -105,8 +107,14 @@ def _rows(after: int, upto: int, chosen: Chosen) -> list[_Row]:
 
 
 def _message(row: _Row, follows: int) -> Message:
-    label = str(ACTION_LABELS.get(row.action, row.action))
-    return bounded(Message(**row._asdict(), label=label, follows=follows))
+    said = {
+        **row._asdict(),
+        "label": str(ACTION_LABELS.get(row.action, row.action)),
+        "follows": follows,
+        "data": json.loads(row.data),
+        "left_out": json.loads(row.left_out),
+    }
+    return bounded(Message(**said))
 
 
 def _gap(stream: AuditStream, last: int) -> Batch:
