@@ -15,6 +15,7 @@ from uuid import uuid4
 from console.accounts import services as accounts
 from console.accounts.services import directory, security_events
 from console.audit.actions import Action
+from console.audit.siem.services import stream_replay, stream_test
 from console.audit.state.running import rows_begin, state_check_begin, state_check_stop
 from console.backups import services as backups
 from console.catalogue.content.categories import category_create, category_delete, category_update
@@ -197,6 +198,8 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "audit.audit_export": lambda w: w.exporting(),
     "audit.process_key_revoke": lambda w: w.revoking(),
     "audit.checkpoint_make": lambda w: w.another_key(),
+    "audit.stream_replay": lambda w: partial(stream_replay, w.root, w.streaming(), begin=1),
+    "audit.stream_test": lambda w: partial(stream_test, w.root, w.streaming()),
     "audit.rows_begin": lambda w: after(w.with_older_entries(), partial(rows_begin, w.root)),
     "audit.state_check_stop": lambda w: after(
         state_check_begin(), partial(state_check_stop, w.root)
@@ -478,6 +481,12 @@ UNRECORDED = {
     "audit.texts_shown": "a worker records it: tests/audit/test_readings.py",
     "audit.shows_texts": "as texts_shown",
     "audit.readings_enter": "records what was shown meanwhile: tests/audit/test_readings.py",
+    "audit.streams_begin": "an entry for each would be streamed itself, without end",
+    "audit.streams_due": "reads which streams have something to do",
+    "audit.stream_take": "as streams_begin",
+    "audit.stream_move_on": "as streams_begin",
+    "audit.stream_end": "as streams_begin",
+    "audit.stream_fail": "as streams_begin",
     "sends.retention_begin": "says how far the run is; what is erased is recorded with it",
     "sends.retention_go_on": "calls texts_expire, which records what it erases",
     "sends.sends_watch": "records each pause that it makes: tests/sends/test_caution.py",

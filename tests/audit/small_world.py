@@ -29,6 +29,8 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.checkpoints import new_key, own_public_key
 from console.audit.models import AuditSignature
+from console.audit.siem.positions import streams_begin
+from console.audit.siem.settings import Destination, destinations
 from console.audit.signing import forget_signer
 from console.audit.tlog.growing import tree_grow
 from console.audit.tlog.making import tree_make
@@ -286,6 +288,12 @@ class World:
         self.make_notice()
         before = timezone.now() - timedelta(days=30)
         return partial(audit.audit_archive, self.root, before=before, folder=self.folder)
+
+    def streaming(self) -> Destination:
+        """A receiver of a SIEM that nobody listens for, and its stream."""
+        self.settings.SIEM_TO = destinations("https://127.0.0.1:1/")
+        streams_begin()
+        return self.settings.SIEM_TO[0]
 
     def proving(self) -> Call:
         self.new_audit_key()

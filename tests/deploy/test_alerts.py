@@ -11,6 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from console.audit.metrics import LedgerMetrics
+from console.audit.siem.positions import streams_begin
+from console.audit.siem.settings import destinations
 from console.database import standby
 from console.interactions.models import ChatServer, InteractionPoll
 from console.notifications.metrics import NotificationMetrics
@@ -81,6 +83,8 @@ def known(
     settings.CHECKPOINTS_TO = str(tmp_path)
     settings.MAIL_SERVER = MailServer("127.0.0.1", 25)
     settings.WITNESS_POLICY = witnessed_once()
+    settings.SIEM_TO = destinations("https://siem.example/")
+    streams_begin()
     make_public_webhook()
     monkeypatch.setattr(standby, "observed", lambda: standby.Source(True, seconds=0.0))
     InteractionPoll.objects.create(ended_at="2026-01-01T00:00Z")

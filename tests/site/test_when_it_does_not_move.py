@@ -14,6 +14,7 @@ from django.urls import resolve
 
 from console.accounts.models import User
 from console.audit import troubles as ledger_troubles
+from console.audit.siem import standing as siem
 from console.audit.tlog import standing
 from console.audit.witnessing import quorum
 from console.database.budget import MOST_USED
@@ -53,7 +54,7 @@ def calls(module: ModuleType, function: str) -> list[ast.Call]:
 
 
 def trouble_codes() -> set[str]:
-    modules = (troubles, notification_troubles, ledger_troubles, quorum)
+    modules = (troubles, notification_troubles, ledger_troubles, quorum, siem)
     found = [call for module in modules for call in calls(module, "Sentence")]
     found += calls(standing, "TreeRefused")
     return {ast.literal_eval(call.args[0]) for call in found}

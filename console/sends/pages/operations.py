@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from console.actors import Actor, Permission
+from console.audit.siem.standing import standings
 from console.database import notifications, standby
 from console.interactions.models import InteractionPoll
 from console.interactions.selectors import poll_is_late, poll_state
@@ -61,6 +62,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "sends": sends,
         "stopped": sending_stopped(),
         "retention": retention_state(),
+        "streams": standings(),
         "troubles": [worded(each) for each in troubles()],
         "sends_left": sends_total - len(sends),
         "topics": " ".join(_topics(sends)),
