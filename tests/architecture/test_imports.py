@@ -116,7 +116,7 @@ OF_ACCOUNTS = {
 OF_AUDIT = {
     *("actions", "chain", "checkpoints", "downloads", "export", "following", "metrics"),
     "models",
-    *("readings", "rollback", "selectors", "sentences", "services", "signing", "state"),
+    *("readings", "rollback", "selectors", "sentences", "services", "siem", "signing", "state"),
     *("tlog", "troubles", "verification", "verify", "witnessing"),
 }
 

@@ -482,7 +482,6 @@ UNRECORDED = {
     "audit.shows_texts": "as texts_shown",
     "audit.readings_enter": "records what was shown meanwhile: tests/audit/test_readings.py",
     "audit.streams_begin": "an entry for each would be streamed itself, without end",
-    "audit.streams_due": "reads which streams have something to do",
     "audit.stream_take": "as streams_begin",
     "audit.stream_move_on": "as streams_begin",
     "audit.stream_end": "as streams_begin",

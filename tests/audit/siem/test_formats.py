@@ -135,7 +135,8 @@ def test_addresses_and_programs() -> None:
     assert event["src_endpoint"] == {"ip": "192.0.2.7"}
     assert event["actor"]["user"]["type"] == event["user"]["type"] == "Service"
     assert event["user"]["uid"] == "client:7"
-    for odd in ("", "unknown", ["192.0.2.7"], None, {}):
+    odds: list[Any] = ["", "unknown", ["192.0.2.7"], None, {}, 7]
+    for odd in odds:
         event = json.loads(ocsf(message(data={"address": odd}), "1"))
         assert "src_endpoint" not in event
 

@@ -33,7 +33,8 @@ from tests.support.tampering import run, triggers_off
 
 pytestmark = pytest.mark.django_db
 
-Streamed, Enter = Callable[..., str], Callable[..., None]
+Streamed = Callable[..., str]
+Enter = Callable[..., None]
 
 
 def of(place: str) -> AuditStream:

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from console.audit import witness
-from tests.audit.test_outside import Authority, authority  # noqa: F401 - a fixture
+from tests.audit.test_outside import authority  # noqa: F401 - a fixture
 from tests.audit.witness.logs import Log, cosigned_at
 from tests.audit.witness.programs import Auditor, Running, run, the_file_alone, until
+from tests.support.authority import Authority
 
 pytestmark = pytest.mark.processes
 

@@ -15,8 +15,9 @@ from django.db import DatabaseError, connection, transaction
 from console.audit.models import AuditTimestamp
 from console.audit.tlog.tree import newest_head
 from console.audit.witnessing.timestamps import NoTimestamp, stamped_at, text_of, timestamp_make
-from tests.audit.test_outside import Authority, authority  # noqa: F401 - a fixture
+from tests.audit.test_outside import authority  # noqa: F401 - a fixture
 from tests.audit.tlog.world import sign, write
+from tests.support.authority import Authority
 
 pytestmark = [pytest.mark.django_db, pytest.mark.processes]
 
