@@ -60,8 +60,9 @@ class Message:
     @property
     def address(self) -> IPv4Address | IPv6Address | None:
         """From where somebody signed in, if the entry has it."""
+        said = self.data.get("address")
         try:
-            return ip_address(self.data.get("address", ""))
+            return ip_address(said) if isinstance(said, str) else None
         except ValueError:
             return None
 
