@@ -57,7 +57,8 @@ class SyslogReceiver(Inbox):
         super().__init__()
         self.cut_off = 0  # how often a connection ended within a message
         self.reset_after, self.answers_the_end = reset_after, answers_the_end
-        self.may_read, self._may_leave, self.connections = Event(), Event(), 0
+        self.may_read, self._may_leave, self.is_gone = Event(), Event(), Event()
+        self.connections = 0
         self.may_read.set()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(authority.server, authority.key)
@@ -128,6 +129,7 @@ class SyslogReceiver(Inbox):
         self._stop_listening()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
+        self.is_gone.set()
 
     def _stop_listening(self) -> None:
         with suppress(OSError):

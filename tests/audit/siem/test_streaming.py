@@ -174,19 +174,31 @@ def test_a_receiver_dies_in_mid_stream(
 
 
 def test_a_receiver_that_dies_at_the_very_end(
-    authority: Authority, streamed: Streamed, enter: Enter
+    authority: Authority, streamed: Streamed, enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All was written before it died, and only the end of the connection shows it."""
     with syslog_receiver(authority) as receiver:
         place = streamed(receiver.address)
         enter(1)
         stream_to(place)
+    close = links.SyslogLink.close
     with syslog_receiver(authority, port=receiver.port, reset_after=1) as receiver:
+
+        def dies_first(link: links.SyslogLink) -> bool:
+            assert of(place).told_to == all_numbers()[-1]
+            receiver.may_read.set()
+            assert receiver.is_gone.wait(30)
+            return close(link)
+
+        monkeypatch.setattr(links.SyslogLink, "close", dies_first)
+        receiver.may_read.clear()
         enter(10)
         stream_to(place)
+    assert "The connection broke" in trouble(place)
     at_once(place)
+    monkeypatch.undo()
     with syslog_receiver(authority, port=receiver.port) as again:
-        stream_to(place)
+        assert stream_to(place) == 10
     assert again.numbers() == all_numbers()[1:]
 
 
@@ -365,6 +377,24 @@ def test_who_has_lost_the_stream_moves_nothing(streamed: Streamed, enter: Enter)
     destination = receiver_named(place)
     assert positions.stream_move_on(lost, destination, next_batch(lost)) is False
     assert of(place).told_to == 0
+
+
+def test_what_a_vanished_worker_had_in_flight_comes_again(
+    authority: Authority, streamed: Streamed, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows what of it has arrived."""
+    monkeypatch.setattr(links, "CLOSE_SECONDS", 0.2)
+    with syslog_receiver(authority, answers_the_end=False) as receiver:
+        place = streamed(receiver.address)
+        enter(5)
+        stream_to(place)
+        AuditStream.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+        enter(1)
+        assert stream_to(place) == 6
+        AuditStream.objects.update(held_until=timezone.now() + timedelta(seconds=60))
+        enter(1)
+        assert stream_to(place) == 0
+    assert receiver.numbers() == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.processes
