@@ -21,8 +21,7 @@ BY_THE_APPLICATIONS_ROLE = {
     *("test_attackers", "test_signatures", "test_proof_of_send"),
     *("test_kept_outside", "test_outside", "test_collecting", "test_timestamps"),
     *("test_growing", "test_publishing"),
-    "test_state_attacks",
-    "test_vouching",
+    *("test_state_attacks", "test_vouching", "test_standing"),
 }
 # Roles are the whole cluster's, and other processes of this test run use it too.
 ROLE = """

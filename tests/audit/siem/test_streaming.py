@@ -488,6 +488,26 @@ def test_what_is_gone_without_a_seal_is_told_otherwise(
     assert of(place).skipped == 12
 
 
+def test_a_position_that_somebody_moved_leaves_a_hole(
+    authority: Authority, streamed: Streamed, enter: Enter
+) -> None:
+    """With the application's role, and in whatever way: all entries are chosen, so the numbers show
+    it."""
+    with syslog_receiver(authority) as receiver:
+        place = streamed(receiver.address)
+        enter(3)
+        stream_to(place)
+        enter(3)
+        AuditStream.objects.update(told_to=5, sent=[5])
+        stream_to(place)
+        enter(2)
+        AuditStream.objects.all().delete()
+        streamed(receiver.address)
+        enter(1)
+        stream_to(place)
+    assert receiver.numbers() == [1, 2, 3, 6, 9]
+
+
 def test_going_back_sends_again(authority: Authority, streamed: Streamed, enter: Enter) -> None:
     with syslog_receiver(authority) as receiver:
         place = streamed(receiver.address)
