@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import pytest
@@ -224,13 +225,14 @@ def test_the_largest_fields_are_left_out_first() -> None:
 def test_no_message_is_larger_than_receivers_take(form: str, settings: Any) -> None:
     """The longest names that the ledger has, of the signs that need most room."""
     settings.SIEM_FORMAT = form
-    for sign in '=\\\n😀"|':
+    signs = '=\\\n😀"|'
+    for sign, of_data in product(signs, signs):
         longest = message(
             actor_name=sign * 200,
             target_name=sign * 255,
             target_ref=sign * 128,
             actor_ref=sign * 64,
-            data={str(n): sign * 200 for n in range(9)},
+            data={str(n): of_data * 90 for n in range(30)},
         )
         (made,) = written(SIEM, [bounded(longest)])
         assert len(made) <= MESSAGE_BYTES
