@@ -51,7 +51,10 @@ class Link(Protocol):
 
 def linked(destination: Destination) -> Link:
     """Connect to a receiver. Raises NotTaken."""
-    return SyslogLink(destination) if destination.scheme == SYSLOG else HttpsLink(destination)
+    try:
+        return SyslogLink(destination) if destination.scheme == SYSLOG else HttpsLink(destination)
+    except (OSError, UnicodeError) as error:  # also of the files, and of an odd name
+        raise NotTaken(NO_CONNECTION(error=_words(error))) from error
 
 
 def trusted() -> ssl.SSLContext:
@@ -67,17 +70,14 @@ class SyslogLink:
     more: whoever closes after us has read up to our end."""
 
     def __init__(self, destination: Destination) -> None:
-        try:
-            raw = socket.create_connection((destination.host, destination.port), CONNECT_SECONDS)
-        except OSError as error:
-            raise NotTaken(NO_CONNECTION(error=_words(error))) from error
+        raw = socket.create_connection((destination.host, destination.port), CONNECT_SECONDS)
         try:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self._socket = trusted().wrap_socket(raw, server_hostname=destination.host)
-        except OSError as error:
+        except BaseException:
             raw.close()
-            raise NotTaken(NO_CONNECTION(error=_words(error))) from error
+            raise
 
     def send(self, messages: Sequence[bytes]) -> None:
         content = b"".join(map(counted, messages))
@@ -141,7 +141,7 @@ class HttpsLink:
             with self._client.stream("POST", self._address, content=content) as answer:
                 if not answer.is_success:
                     raise NotTaken(STATUS(status=answer.status_code), _retry_after(answer))
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NotTaken(NO_CONNECTION(error=_words(error))) from error
         except httpx.TimeoutException as error:
             raise NotTaken(SLOW(bytes=len(content), seconds=round(SEND_SECONDS))) from error

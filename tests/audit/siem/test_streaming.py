@@ -106,6 +106,34 @@ def test_https_takes_batches(
     assert "source=console" not in place  # which may be a secret of the receiver
 
 
+def test_cef_by_https_is_lines(
+    authority: Authority, streamed: Streamed, enter: Enter, settings: Any
+) -> None:
+    settings.SIEM_FORMAT = "cef"
+    with https_receiver(authority, lambda handler, _number: says(handler, 202)) as receiver:
+        place = streamed(receiver.address)
+        enter(2, why="two\nlines")
+        assert stream_to(place) == 2
+    assert [line[:39] for line in receiver.lines()] == [
+        b"CEF:0|Notice Console|Notice Console|0.2"
+    ] * 2
+    assert receiver.headers[0]["Content-Type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize("address", ["syslog+tls://a..b", "https://a..b/", "https://127.0.0.1/"])
+def test_what_can_not_be_tried_is_a_failure_like_others(
+    address: str, streamed: Streamed, enter: Enter, settings: Any
+) -> None:
+    """An odd name, and a certificate that somebody took away."""
+    place = streamed(address)
+    if "127" in address:
+        settings.SIEM_CERTIFICATE = "/nowhere"
+    enter(1)
+    assert stream_to(place) == 0
+    assert trouble(place)
+    assert of(place).held_until is None
+
+
 def test_only_chosen_actions_leave(authority: Authority, streamed: Streamed, enter: Enter) -> None:
     with syslog_receiver(authority) as receiver:
         place = streamed(receiver.address, actions="view.deleted,search.*")
