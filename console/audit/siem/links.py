@@ -145,7 +145,7 @@ class HttpsLink:
             raise NotTaken(NO_CONNECTION(error=_words(error))) from error
         except httpx.TimeoutException as error:
             raise NotTaken(SLOW(bytes=len(content), seconds=round(SEND_SECONDS))) from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise NotTaken(BROKEN(error=_words(error))) from error
 
     def close(self) -> bool:
