@@ -27,6 +27,7 @@ FALSE = {"0", "false", "no", "off"}
 # The values of variables with such names are never logged, however wrong they are.
 SECRET = re.compile(
     r"(KEYS?|PASSWORD|SECRET|TOKEN)$|^DATABASE_URL$|^CONSOLE_EMAIL_URL$|^CONSOLE_CHANNELS$"
+    r"|^CONSOLE_SIEM_TO$"
 )
 # What an example has instead of a site's own value.
 PLACEHOLDER = re.compile(r"change[-_ ]?me|^(…|\.{3}|<.*>)$", re.IGNORECASE)

@@ -144,7 +144,9 @@ def _refuse_certificate(certificate: str, key: str) -> None:
         )
     if certificate:
         try:
-            ssl.create_default_context().load_cert_chain(certificate, key or None, password=_NONE)
+            ssl.create_default_context().load_cert_chain(
+                certificate, key or None, password=_no_password
+            )
         except (OSError, ValueError):
             env.refuse(
                 "CONSOLE_SIEM_CERTIFICATE",
@@ -154,6 +156,6 @@ def _refuse_certificate(certificate: str, key: str) -> None:
             )
 
 
-def _NONE() -> str:
+def _no_password() -> str:
     """OpenSSL would ask at the terminal for the password of an encrypted key."""
     return ""

@@ -85,6 +85,15 @@ def test_what_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, authority:
     assert header(found["SIEM_HEADER"]) == {"X-Api-Key": "1234 abcd"}
 
 
+def test_a_password_in_an_address_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    to = "https://ann:secret@siem.example/"
+    with pytest.raises(ImproperlyConfigured, match="CONSOLE_SIEM_TO: set it to") as caught:
+        load(monkeypatch, tmp_path, CONSOLE_SIEM_TO=to, CONSOLE_SIEM_ACTIONS="*")
+    assert "secret" not in str(caught.value)
+
+
 def test_unset_is_no_stream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = load(monkeypatch, tmp_path)
     assert found["SIEM_TO"] == ()

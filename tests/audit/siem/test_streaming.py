@@ -425,6 +425,25 @@ def test_what_a_vanished_worker_had_in_flight_comes_again(
     assert receiver.numbers() == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5, 6]
 
 
+def test_no_more_comes_again_than_is_set(
+    authority: Authority,
+    streamed: Streamed,
+    enter: Enter,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.SIEM_RESEND = 3
+    monkeypatch.setattr(links, "CLOSE_SECONDS", 0.2)
+    with syslog_receiver(authority, answers_the_end=False) as receiver:
+        place = streamed(receiver.address)
+        enter(10)
+        stream_to(place)
+        AuditStream.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+        enter(1)
+        stream_to(place)
+    assert receiver.numbers() == [*range(1, 11), 8, 9, 10, 11]
+
+
 @pytest.mark.processes
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_is_killed_in_mid_stream(
