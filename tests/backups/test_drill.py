@@ -1,0 +1,30 @@
+"""`make drill` itself, with few deliveries: what docs/backup.md says of it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.bench.world import ROOT
+
+pytestmark = pytest.mark.processes
+
+NUMBER = 2000
+
+
+def test_nothing_is_lost_and_all_that_was_given_away_holds(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.drill", "--deliveries", str(NUMBER)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert "Nothing was lost without a word, and nothing went out twice." in done.stdout
+    read = re.findall(r"Go reads \S+: [0-9]+ leaves are in the tree", done.stdout)
+    assert len(read) == 2 or "not read by Go" in done.stdout
