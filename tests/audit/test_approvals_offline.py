@@ -554,7 +554,7 @@ def test_a_proof_whose_people_were_swapped(proof: Path, settings: Any) -> None:
                 row["entry"]["actor_name"] = "Bob"
 
     said = proof_told(rewritten(proof, swap), settings)
-    assert "The reviewer_name of version hello/1 in send.json is not what was approved" in said
+    assert "The reviewer_name of version hello/1 in the file is not what was approved" in said
 
 
 def test_a_proof_with_other_words_in_the_approval(proof: Path, settings: Any) -> None:
@@ -564,7 +564,7 @@ def test_a_proof_with_other_words_in_the_approval(proof: Path, settings: Any) ->
                 row["entry"]["data"]["bodies"] = {"en": "Something else"}
 
     said = proof_told(rewritten(proof, change), settings)
-    assert "The bodies of version hello/1 in send.json is not what was approved" in said
+    assert "The bodies of version hello/1 in the file is not what was approved" in said
 
 
 def test_a_version_that_the_key_signed_stands_in_the_proof(
