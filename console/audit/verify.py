@@ -792,6 +792,22 @@ def approval_content(data: Mapping[str, Any], also: Mapping[str, Any]) -> dict[s
     return {**{name: each for name, each in data.items() if name not in _DECIDED}, **also}
 
 
+# What an approver signs of the rows, and what of a row is only known afterwards.
+ROWS_SIGNED, _ROW_DECIDED = "rows_sha256", "reviewed_at"
+
+
+def approved_rows(action: str, rows: Mapping[str, Any]) -> str:
+    """Return the digest of what the database has after an approval, as its approver signs it."""
+    # Who is created has no number yet when the console asks.
+    numbered = action != "user.created" or len(rows) != 1
+    said = {
+        key if numbered else key.partition(":")[0]: row
+        and {name: each for name, each in row.items() if name != _ROW_DECIDED}
+        for key, row in rows.items()
+    }
+    return hashlib.sha256(_canonical(said)).hexdigest()
+
+
 def statement_digest(statement: Mapping[str, Any]) -> bytes:
     """Return the challenge that an approver's security key signs."""
     return hashlib.sha256(_canonical(statement)).digest()
@@ -1061,6 +1077,10 @@ class Approvals:
             return phrase("it is of something else, {kind!r}", kind=entry["target_kind"])
         if set(also) & set(data):
             return phrase("what was signed says the same thing twice")
+        # Consoles of before did not sign the rows.
+        rows = approved_rows(entry["action"], data.get("rows", {}))
+        if also.get(ROWS_SIGNED, rows) != rows:
+            return phrase("the rows in the entry are not those that were signed")
         sites = self.rules["sites"] if self.rules else [statement["site"]]
         if not _is_among(statement["site"], sites):
             return phrase("{site} is none of the console's names", site=statement["site"])

@@ -157,13 +157,21 @@ RITAS, SUES, SUES_OTHER = (
 )
 APPROVERS = [f"{RITA[0]}={RITAS.fingerprint}"]
 APPROVERS += [f"{SUE[0]}={key.fingerprint}" for key in (SUES, SUES_OTHER)]
-OF_VERSION = Approval(key=RITAS, also={"message_type": VERSION["message_type"]}, counter=0)
+ROWS = {"version:7": {"status": "published", "reviewed_at": "2026-11-30T09:01:07Z"}}
+OF_VERSION = Approval(
+    key=RITAS,
+    also={
+        "message_type": VERSION["message_type"],
+        "rows_sha256": sha256(canonical({"version:7": {"status": "published"}}).encode()).hex(),
+    },
+    counter=0,
+)
 TARGETS = sha256(b"the chats").hex()
 
 
 def version_approved(**changes: Any) -> Entry:
     data = {name: VERSION[name] for name in ("bodies", "default_locale")}
-    data |= {"status": "published", "rows": {"version:7": {"status": "published"}}}
+    data |= {"status": "published", "rows": ROWS}
     entry = Entry("version.approved", ("version", "delivery-late/3"), data, RITA)
     return replace(entry, **changes)
 

@@ -19,7 +19,8 @@ OF_APPROVALS = (
     *("another content", "another approver", "asked for an hour before", "a key that counts back"),
     *("it leaves at another time", "other chats than were asked for", "a member more"),
     *("no key, where the rule required one", "a statement that was used before"),
-    *("a request that was confirmed", "other words than were approved"),
+    *("a request that was confirmed", "other rows than were signed"),
+    *("other words than were approved",),
 )
 SMALL = replace(maker.small(), witnesses=WITNESSES)
 

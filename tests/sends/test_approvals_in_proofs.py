@@ -96,6 +96,9 @@ def no_key(public: bytes) -> Callable[[dict[str, Any]], object]:
 
 
 HOLD: dict[str, Callable[[], bytes]] = {
+    "rows that nobody signed": lambda: approved(
+        version=replace(OF_VERSION, also={}).of(version_approved(), 1)
+    ).file(),
     "two security keys approved": lambda: approved().file(),
     "a key of Ed25519 approved": lambda: by(SUES_OTHER),
     "a session by password approved": lambda: without_a_key("password", "off"),
@@ -149,6 +152,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
     "a statement that was used before": twice,
     "a key that counts back": counted_back,
     "a request that was confirmed": confirmed_request,
+    "other rows than were signed": lambda: of_another_version(rows={"version:7": None}),
     "other words than were approved": lambda: of_another_version(bodies={"en": "Other words"}),
     "another reviewer than approved": lambda: approved(
         version=replace(OF_VERSION, key=SecurityKey("Eve")).of(

@@ -9,7 +9,6 @@ from console.accounts.approvals.writing import approval_record
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.audit.actions import Action
-from console.audit.witnessing.quorum import require_quorum
 from console.database.clock import database_now
 from console.errors import Conflict, PermissionRefused
 from console.sends import selectors
@@ -46,7 +45,6 @@ def send_approve(actor: Actor, send: Send, *, confirmation: Confirmation | None 
     what `approval_record` raises.
     """
     _require_other(actor, send)
-    require_quorum()
     with transaction.atomic():
         locked = _lock_awaiting(send)
         if locked.scheduled_at != send.scheduled_at:
