@@ -45,7 +45,7 @@ def before_the_loss(site: Site, delivered: "Send") -> Given:
     erased = proved(site, "erased.json", second)
     site.command("audit_checkpoint")
     site.command("audit_tree")
-    site.command("audit_verify", "--state")
+    expect("erasing changes no proof", site.command("audit_verify", "--state"), "The state agrees")
     (archive,) = archives.glob("ledger-to-*.zip")
     return Given(with_text, erased, archive)
 
@@ -57,8 +57,9 @@ def after_the_loss(site: Site, before: Given, lost: str, after: "Send") -> None:
     tree = site.command("audit_tree")
     if one(LOG, tree) == one(LOG, lost):
         raise Failed(f"the tree goes on under its old name, {one(LOG, lost)}")
-    site.command("audit_verify")
-    site.command("audit_verify", "--state")
+    said = site.command("audit_verify", "--state")
+    expect("the tree has what the ledger has", said, "it is in the tree")
+    expect("the state is that of the ledger", said, "The state agrees")
     read_published(site, tree, lost)
     now = proved(site, "after.json", after.deliveries.get())
     hold(site, before, now)
