@@ -792,6 +792,22 @@ def approval_content(data: Mapping[str, Any], also: Mapping[str, Any]) -> dict[s
     return {**{name: each for name, each in data.items() if name not in _DECIDED}, **also}
 
 
+# What an approver signs of the rows, and what of a row is only known afterwards.
+ROWS_SIGNED, _ROW_DECIDED = "rows_sha256", "reviewed_at"
+
+
+def approved_rows(action: str, rows: Mapping[str, Any]) -> str:
+    """Return the digest of what the database has after an approval, as its approver signs it."""
+    # Who is created has no number yet when the console asks.
+    numbered = action != "user.created" or len(rows) != 1
+    said = {
+        key if numbered else key.partition(":")[0]: row
+        and {name: each for name, each in row.items() if name != _ROW_DECIDED}
+        for key, row in rows.items()
+    }
+    return hashlib.sha256(_canonical(said)).hexdigest()
+
+
 def statement_digest(statement: Mapping[str, Any]) -> bytes:
     """Return the challenge that an approver's security key signs."""
     return hashlib.sha256(_canonical(statement)).digest()
@@ -1061,6 +1077,10 @@ class Approvals:
             return phrase("it is of something else, {kind!r}", kind=entry["target_kind"])
         if set(also) & set(data):
             return phrase("what was signed says the same thing twice")
+        # Consoles of before did not sign the rows.
+        rows = approved_rows(entry["action"], data.get("rows", {}))
+        if also.get(ROWS_SIGNED, rows) != rows:
+            return phrase("the rows in the entry are not those that were signed")
         sites = self.rules["sites"] if self.rules else [statement["site"]]
         if not _is_among(statement["site"], sites):
             return phrase("{site} is none of the console's names", site=statement["site"])
@@ -1850,15 +1870,11 @@ def _approvals_hold(
     entries = _shown_entries(proof, report)
     released = [entry for entry in told if entry["action"] == "send.approved"]
     approvals = Approvals(approvers, is_whole=not proof.manifest.get("sealed"))
-    for entry in sorted([*entries, *released], key=lambda entry: int(entry["seq"])):
-        before = len(approvals.findings), approvals.counts[BY_KEY]
-        approvals.take(entry)
-        if is_approval(entry) and len(approvals.findings) == before[0]:
-            _say_how(entry, is_signed=approvals.counts[BY_KEY] > before[1], report=report)
+    both = sorted([*entries, *released], key=lambda entry: int(entry["seq"]))
+    _follow_approvals(approvals, both, report)
     created = next(entry for entry in told if entry["action"] == "send.created")
     for entry in released:
         _release_is_of(created, entry, report)
-    report.findings += approvals.findings
     if approvals.counts["unknown_key"]:
         report.prove(
             "Not proved: whose security key signed. The entries that say so may be in an archive: "
@@ -1986,7 +2002,7 @@ def _versions_in(version: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _approval_is_of(
     version: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], report: Report
 ) -> None:
-    """Check that the version in send.json is the one that was approved, by its reviewer."""
+    """Check that a version in the file is the one that was approved, by its reviewer."""
     ref = f"{version['notice']}/{version['number']}"
     found = [e for e in entries if (e["action"], e["target_ref"]) == ("version.approved", ref)]
     if not found:
@@ -2004,7 +2020,7 @@ def _approval_is_of(
         if name in here and here[name] != version.get(name, here[name]):
             report.fault(
                 found[-1]["seq"],
-                "The {name} of version {ref} in send.json is not what was approved (entry {seq}).",
+                "The {name} of version {ref} in the file is not what was approved (entry {seq}).",
                 name=name,
                 ref=ref,
             )
@@ -2275,17 +2291,25 @@ def witness_of(vkey: str) -> Witness:
 
 
 def verify_delivery(
-    path: Path, keys: Keys, witnesses: Sequence[Witness] = (), quorum: int = 0
+    path: Path,
+    keys: Keys,
+    witnesses: Sequence[Witness] = (),
+    quorum: int = 0,
+    approvers: Approvers | None = None,
 ) -> Report:
     """Verify the proof of one delivery; with `quorum`, also that so many of these witnesses
-    cosigned. Raises Unreadable."""
+    cosigned. `approvers` are as in Approvals. Raises Unreadable."""
     if path.stat().st_size > _PROOF_MOST:
         raise Unreadable(phrase("{path} is too long for the proof of a delivery.", path=path))
-    return verify_delivery_bytes(path.read_bytes(), keys, witnesses, quorum)
+    return verify_delivery_bytes(path.read_bytes(), keys, witnesses, quorum, approvers)
 
 
 def verify_delivery_bytes(
-    data: bytes, keys: Keys, witnesses: Sequence[Witness] = (), quorum: int = 0
+    data: bytes,
+    keys: Keys,
+    witnesses: Sequence[Witness] = (),
+    quorum: int = 0,
+    approvers: Approvers | None = None,
 ) -> Report:
     """Verify the content of such a file."""
     report = Report()
@@ -2296,6 +2320,7 @@ def verify_delivery_bytes(
         size, root = _head_holds(said["head"], keys, witnesses, quorum, report)
         entries = [_entry_holds(each, said, size, root) for each in said["entries"]]
         _delivery_holds(said, entries, report)
+        _its_approvals_hold(said, entries, approvers, report)
         if "timestamp" in said:
             report.prove(
                 "Not proved here: the time stamp of the head, of RFC 3161. Whoever has the "
@@ -2529,7 +2554,46 @@ def _delivery_holds(
             )
 
 
-def _only(entries: Sequence[dict[str, Any]], actions: set[str], words: str) -> dict[str, Any]:
+def _its_approvals_hold(
+    said: Mapping[str, Any],
+    entries: Sequence[Mapping[str, Any]],
+    approvers: Approvers | None,
+    report: Report,
+) -> None:
+    """Check the approvals among the entries. Which rule was in force, and whose security key one
+    is, other entries say, which the file has not."""
+    approvals = Approvals(approvers, is_whole=False)
+    _follow_approvals(approvals, entries, report)
+    created = _only(entries, {"send.created"}, "tells who asked for the delivery")
+    for entry in entries:
+        if entry["action"] == "send.approved":
+            _release_is_of(created, entry, report)
+    for version in _versions_in(json.loads(said["version"])):
+        _approval_is_of(version, entries, report)
+    if approvals.counts["weaker"] or approvals.counts["unmarked"]:
+        report.prove(
+            "Not proved: that it was these persons who approved, where no security key signed."
+        )
+    if approvals.counts[BY_KEY] > approvals.pinned:
+        report.prove(
+            "Not proved: whose the security keys are that signed. Give --approver with what the "
+            "approvers told you."
+        )
+
+
+def _follow_approvals(
+    approvals: Approvals, entries: Iterable[Mapping[str, Any]], report: Report
+) -> None:
+    """Take the entries, and say of each approval by what it was confirmed."""
+    for entry in entries:
+        before = len(approvals.findings), approvals.counts[BY_KEY]
+        approvals.take(entry)
+        if is_approval(entry) and len(approvals.findings) == before[0]:
+            _say_how(entry, is_signed=approvals.counts[BY_KEY] > before[1], report=report)
+    report.findings += approvals.findings
+
+
+def _only(entries: Sequence[Mapping[str, Any]], actions: set[str], words: str) -> Mapping[str, Any]:
     found = [each for each in entries if each["action"] in actions]
     if len(found) != 1:
         raise _Broken("{number} entries in the file {words}.", number=len(found), words=words)
@@ -2692,7 +2756,8 @@ def _verify(options: argparse.Namespace) -> Report:
     _require_fitting(options, is_delivery=is_delivery)
     if is_delivery:
         witnesses = [witness_of(text) for text in options.witness]
-        return verify_delivery(paths[0], keys, witnesses, options.quorum)
+        approvers = approvers_of(options.approver)
+        return verify_delivery(paths[0], keys, witnesses, options.quorum, approvers)
     outside = checkpoints_of(options.checkpoints) if options.checkpoints else []
     heads = [path.read_bytes() for path in options.head or ()]
     approvers = approvers_of(options.approver)

@@ -9,7 +9,7 @@ from tests.support.page_policy import PAGE, POLICY, inside, policy_of
 
 # The name of a kind of element, which nobody requests.
 NAMES = {"http://www.w3.org/2000/svg"}
-MOST_BYTES = 64 * 1024
+MOST_BYTES = 80 * 1024
 
 
 def text() -> str:

@@ -219,9 +219,11 @@ def test_each_single_field_of_an_approval_counts(
     kind: str, ledger: list[Entry], told: Callable[..., str]
 ) -> None:
     entry = approval_of(ledger, kind)
-    # What the database has of it beside is no part of what is approved.
+    # When it was decided is known only then.
     paths = [
-        path for path in leaves(entry) if path not in OF_THE_CHAIN and path[:2] != ("data", "rows")
+        path
+        for path in leaves(entry)
+        if path not in OF_THE_CHAIN and (path[:2], path[-1]) != (("data", "rows"), "reviewed_at")
     ]
     assert len(paths) > 20
     for path in paths:
@@ -250,6 +252,42 @@ def test_what_is_added_to_an_approval_counts(
             inner["more"] = "x"
 
         assert told(changed(ledger, kind, add)).endswith("DOES NOT HOLD"), way
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "send"])
+def test_the_rows_of_an_approval_count(
+    kind: str, ledger: list[Entry], told: Callable[..., str]
+) -> None:
+    """What the database has afterwards is what the state is compared with."""
+    entry = approval_of(ledger, kind)
+    assert entry["data"]["rows"]
+    for change in (
+        lambda entry: entry["data"].pop("rows"),
+        lambda entry: entry["data"]["rows"].update({"user:1": {"roles": ["administrator"]}}),
+        lambda entry: entry["data"]["rows"].update({next(iter(entry["data"]["rows"])): None}),
+    ):
+        said = told(changed(ledger, kind, change))
+        assert "the rows in the entry are not those that were signed" in said
+        assert said.endswith("DOES NOT HOLD")
+
+
+def test_a_send_tells_no_rows_but_its_approver_signs_the_chats(ledger: list[Entry]) -> None:
+    data = approval_of(ledger, "send")["data"]
+    (created,) = [entry for entry in ledger if entry["action"] == "send.created"]
+    assert "rows" not in data
+    asked = created["data"]["targets_sha256"]
+    assert data["confirmation"]["also"]["targets_sha256"] == asked
+
+
+def test_approvals_of_before_rows_were_signed_hold(
+    monkeypatch: pytest.MonkeyPatch, anna: Approver, told: Callable[..., str]
+) -> None:
+    monkeypatch.setattr("console.accounts.approvals.writing._rows_signed", lambda _record: {})
+    for kind in KINDS:
+        assert anna.approves(TO_APPROVE[kind]()).status_code == 302, kind
+    entries = exported()
+    assert "rows_sha256" not in approval_of(entries, "version")["data"]["confirmation"]["also"]
+    assert told(entries).endswith("HOLDS")
 
 
 def test_an_approval_is_not_moved_in_time(ledger: list[Entry], told: Callable[..., str]) -> None:
@@ -554,7 +592,7 @@ def test_a_proof_whose_people_were_swapped(proof: Path, settings: Any) -> None:
                 row["entry"]["actor_name"] = "Bob"
 
     said = proof_told(rewritten(proof, swap), settings)
-    assert "The reviewer_name of version hello/1 in send.json is not what was approved" in said
+    assert "The reviewer_name of version hello/1 in the file is not what was approved" in said
 
 
 def test_a_proof_with_other_words_in_the_approval(proof: Path, settings: Any) -> None:
@@ -564,7 +602,7 @@ def test_a_proof_with_other_words_in_the_approval(proof: Path, settings: Any) ->
                 row["entry"]["data"]["bodies"] = {"en": "Something else"}
 
     said = proof_told(rewritten(proof, change), settings)
-    assert "The bodies of version hello/1 in send.json is not what was approved" in said
+    assert "The bodies of version hello/1 in the file is not what was approved" in said
 
 
 def test_a_version_that_the_key_signed_stands_in_the_proof(

@@ -31,9 +31,10 @@ from console.audit.tlog.growing import tree_grow
 from console.audit.tlog.publishing import tree_publish
 from console.audit.verification import verify_database
 from console.audit.verify import Keys, key_id, verify_export
+from console.interactions.services import chat_server_create
 from tests.audit import test_signatures as by_hand
 from tests.audit import test_vouching as vouching
-from tests.support.factories import ROOT
+from tests.support.factories import ROOT, make_interaction, make_notice, make_send, make_user
 from tests.support.tampering import rewrite_from_the_middle, run, triggers_off
 
 pytestmark = pytest.mark.django_db
@@ -159,6 +160,16 @@ def change_a_tile() -> None:
 
 def add_leaves() -> None:
     run("UPDATE audit_audittile SET hashes = hashes || hashes")
+
+
+def send_to_another_chat() -> None:
+    settings.APPROVAL_ABOVE = 1
+    chat_server_create(ROOT, name="chat-east", url="esp+json://127.0.0.1:1")
+    make_notice("hello")
+    chats = [make_interaction(f"c{number}").pk for number in range(3)]
+    send = make_send(make_user("sue", "supervisor"), "hello", chats[:2], why="A storm")
+    assert send.status == "awaiting_approval"
+    run("UPDATE sends_delivery SET interaction_id = 'c2' WHERE interaction_id = 'c1'")
 
 
 # --- By the owner of the tables ------------------------------------------------------------------
@@ -338,6 +349,10 @@ ATTEMPTS: dict[tuple[str, str], Callable[[], object]] = {
     ("the application's role", "say that checkpoints have left"): say_that_checkpoints_have_left,
     ("the application's role", "change a tile of the tree"): change_a_tile,
     ("the application's role", "add leaves to the tree"): add_leaves,
+    (
+        "the application's role",
+        "let a delivery of a large send go to another chat",
+    ): send_to_another_chat,
     **{("the owner of the tables", what): by_owner(attack) for what, attack in OWNERS.items()},
     ("the owner of the tables", "keep checkpoints inside by a trigger"): keep_checkpoints_inside,
     ("the owner of the tables", "change a leaf of the tree"): change_a_leaf,
@@ -374,8 +389,10 @@ def rows() -> dict[tuple[str, str], str]:
 
 
 def test_each_row_is_tried() -> None:
-    assert set(rows()) == set(ATTEMPTS)
-    assert len(ATTEMPTS) >= 30
+    from tests.audit.witness.test_witness_attackers import ATTEMPTS as OF_WITNESSES
+
+    assert set(rows()) == set(ATTEMPTS) | set(OF_WITNESSES)
+    assert len(rows()) >= 30
 
 
 # A constraint, a trigger that raises, a missing right, an anchor of another history. A lock that

@@ -15,7 +15,7 @@ TIMES = (1_796_040_030, 1_796_040_090)
 SEND, DELIVERY = 41, 907
 TEXT = "Your parcel is late.\nWe are sorry \u2013 \U0001f69a"
 TEXT_SALT = "3f9a11"
-VERSION = {
+VERSION: dict[str, Any] = {
     "notice": "delivery-late",
     "kind": "text",
     "number": 3,
@@ -145,7 +145,8 @@ def ended(send: int = SEND, status: str = "delivered", first: int = 906, **more:
 
 
 def approved(version: str = "delivery-late/3") -> Entry:
-    return Entry("version.approved", ("version", version), {}, ("user:5", "Rita"))
+    reviewer = (VERSION["reviewer_ref"], VERSION["reviewer_name"])
+    return Entry("version.approved", ("version", version), {}, reviewer)
 
 
 def ledger() -> list[Entry]:

@@ -309,3 +309,38 @@ def test_a_send_is_moved_by_its_sender_in_time_and_to_a_time_that_is_one(
     with pytest.raises(Conflict, match="sending"):
         send_reschedule(actor, send, scheduled_at=later)
     assert Delivery.objects.count() == 1
+
+
+# --- The chats that were asked for ---------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("chat_server")
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_no_delivery_goes_to_another_chat(
+    is_approved: bool, large: Send, approver: User, make_interaction: Callable[..., Any]
+) -> None:
+    """Not even by SQL with the application's role, before the approval or after it."""
+    if is_approved:
+        send_approve(approver.to_actor(), large)
+    other = make_interaction("elsewhere").pk
+    delivery = large.deliveries.earliest("pk")
+    for change in ({"interaction_id": other}, {"send_id": large.pk + 1}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Delivery.objects.filter(pk=delivery.pk).update(**change)
+    delivery.refresh_from_db()
+    assert (delivery.send_id, delivery.interaction_id) != (large.pk, other)
+
+
+@pytest.mark.usefixtures("chat_server")
+def test_a_send_to_more_chats_than_were_asked_for_is_not_approved(
+    large: Send, approver: User, make_interaction: Callable[..., Any]
+) -> None:
+    delivery = large.deliveries.earliest("pk")
+    delivery.pk, delivery.interaction_id = None, make_interaction("elsewhere").pk
+    delivery.save(force_insert=True)
+    with pytest.raises(Conflict) as refused:
+        send_approve(approver.to_actor(), large)
+    assert refused.value.code == "send_of_other_chats"
+    large.refresh_from_db()
+    assert large.status == SendStatus.AWAITING_APPROVAL
+    send_reject(approver.to_actor(), large, reason="Somebody changed it")

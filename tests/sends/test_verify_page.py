@@ -70,13 +70,14 @@ def sentences(report: dict[str, Any]) -> str:
 def test_a_proof_that_holds(page: Page) -> None:
     (report,) = ask(page, Maker().file())
     assert broken(report) is None
-    assert [step["state"] for step in report["steps"]] == ["holds"] * 9
+    assert [step["state"] for step in report["steps"]] == ["holds"] * 10
     assert report["text"] == maker.TEXT
     said = sentences(report)
     for words in (
         "Ann Agent (user:2) asked for it at 2026-11-30 09:05:07 UTC, with send 41",
         "Eddy Editor (user:4) wrote it. Rita \u05e8\u05d9\u05d8\u05d4 (user:5) reviewed it.",
-        "Rita (user:5) approved the version at 2026-11-30 09:03:07 UTC (entry 3).",
+        "\u05d4 (user:5) approved the version at 2026-11-30 09:03:07 UTC (entry 3). "
+        "How it was confirmed is not in the file.",
         "Sue Supervisor (user:3) approved the send at 2026-11-30 09:06:07 UTC (entry 6). "
         "That is another than who asked for it.",
         "Delivery 907 ended as delivered at 2026-11-30 09:09:07 UTC, in the chat chat-907",
@@ -85,7 +86,10 @@ def test_a_proof_that_holds(page: Page) -> None:
         "Asked by \u27e8U+202E\u27e9evil",  # what turns a line around is shown, and does nothing
     ):
         assert words in said
-    assert not any("approved" in words for words in report["unproved"])
+    weak = [words for words in report["unproved"] if "approved" in words]
+    assert weak == [
+        "That it was these persons who approved (entry 3, 6): no security key signed that."
+    ]
 
 
 def without(said: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -491,14 +495,16 @@ def test_both_read_the_published_vectors(page: Page) -> None:
 
     assert FILE.read_text("utf-8") == written(), "python -m tests.sends.proof_vectors"
     said = json.loads(FILE.read_text("utf-8"))
-    assert len(said["vectors"]) >= 3 + 9
+    assert {each.get("step") for each in said["vectors"]} == {None, *range(1, 11)}
     keys = verify.Keys([said["public_key"]])
     witnesses = [verify.witness_of(text) for text in said["witnesses"]]
     files = [each["proof"].encode() for each in said["vectors"]]
+    approvers = verify.approvers_of(said["approvers"])
     given = {"witnesses": "\n".join(said["witnesses"]), "needed": said["needed"]}
+    given["approvers"] = "\n".join(said["approvers"])
     reports = ask(page, *files, **given)
     for each, file, report in zip(said["vectors"], files, reports, strict=True):
-        other = verify.verify_delivery_bytes(file, keys, witnesses, said["needed"])
+        other = verify.verify_delivery_bytes(file, keys, witnesses, said["needed"], approvers)
         assert (report["holds"], other.holds) == (each["holds"], each["holds"]), each["name"]
         assert broken(report) == each.get("step"), each["name"]
 
@@ -779,7 +785,7 @@ def test_the_page_says_what_holds(page: Page) -> None:
     fill(page, Maker().file())
     verdict = page.get_by_role("heading", name="The proof holds")
     expect(verdict).to_be_focused()
-    expect(page.locator(".step.holds")).to_have_count(9)
+    expect(page.locator(".step.holds")).to_have_count(10)
     expect(page.locator(".message")).to_have_text(maker.TEXT)
     assert page.locator(".message").inner_text() == maker.TEXT
     # Whatever is changed, what was found before is not there any more.
@@ -822,7 +828,7 @@ def test_a_file_is_dropped(page: Page) -> None:
 def test_with_the_keyboard_alone(page: Page) -> None:
     page.reload()
     fill(page, Maker().file())
-    page.get_by_label("How many of them").press("Tab")
+    page.get_by_label("Security keys of approvers").press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="The proof holds")).to_be_focused()
 

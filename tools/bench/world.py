@@ -121,7 +121,7 @@ def world(
         register_chat_server(
             SERVER, simulator.url, window=WINDOW, pace_per_second=100_000, burst=100_000
         )
-        _publish_notice()
+        publish_notice()
         yield World(folder, simulator, rounds, number, **sizes)
 
 
@@ -132,7 +132,7 @@ def register_chat_server(name: str, url: str, **values: Any) -> None:
     chat_server_create(system_actor("bench"), name=name, url=url, **values)
 
 
-def _publish_notice() -> None:
+def publish_notice(key: str = NOTICE) -> None:
     from console.actors import Actor, system_actor
     from console.catalogue.content.notices import notice_create
     from console.catalogue.content.version_content import VersionContent
@@ -141,7 +141,7 @@ def _publish_notice() -> None:
     permissions = system_actor("bench").permissions
     author = Actor("user:author", "Author", permissions)
     reviewer = Actor("user:reviewer", "Reviewer", permissions)
-    notice = notice_create(author, key=NOTICE, kind="message", title="Bench")
+    notice = notice_create(author, key=key, kind="message", title="Bench")
     version = version_create(
         author, notice, VersionContent(default_locale="en", bodies={"en": TEXT})
     )
@@ -187,7 +187,7 @@ def user_data(server: str, interaction_id: str) -> dict[str, str]:
     return {**USER_DATA, "ChatServerAppName": server, "InteractionId": interaction_id}
 
 
-def _same_database() -> dict[str, str]:
+def same_database() -> dict[str, str]:
     """Settings for other processes: the database by its address, as on a real site. This process
     alone has it started, and ends it."""
     from django.conf import settings
@@ -206,7 +206,9 @@ def _same_database() -> dict[str, str]:
 
 
 @contextmanager
-def process(*arguments: str, ready: str = "", log: Path) -> Iterator[str]:
+def process(
+    *arguments: str, ready: str = "", log: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """This Python with `arguments`, until the end of the block. Answers its output's first line
     that begins with `ready`. What it says of errors goes to `log`."""
     from console.demo.children import end_with_parent
@@ -218,7 +220,7 @@ def process(*arguments: str, ready: str = "", log: Path) -> Iterator[str]:
             stdout=subprocess.PIPE if ready else errors,
             stderr=errors,
             text=True,
-            env={**os.environ, **_same_database(), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **(settings or same_database()), "PYTHONUNBUFFERED": "1"},
             preexec_fn=end_with_parent if sys.platform == "linux" else None,
         )
     with started:
@@ -249,7 +251,8 @@ def _end(started: "subprocess.Popen[str]") -> None:
 
 
 @contextmanager
-def worker(folder: Path) -> Iterator[None]:
+def worker(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[None]:
     """A worker process."""
-    with process("manage.py", "worker", ready="Worker ready", log=folder / "worker.log"):
+    log = folder / "worker.log"
+    with process("manage.py", "worker", ready="Worker ready", log=log, settings=settings):
         yield

@@ -31,16 +31,20 @@ from console.audit import services as audit
 from console.audit.actions import Action
 from console.audit.models import AuditEntry, AuditSeal
 from console.audit.services import Record
+from console.audit.state.kinds import ROWS
 from console.audit.verify import (
     APPROVAL_SECONDS,
     APPROVALS,
     BY_KEY,
     METHODS,
+    ROWS_SIGNED,
+    approved_rows,
     assertion_complaint,
     from_web,
     statement_digest,
     to_web,
 )
+from console.audit.witnessing.quorum import require_quorum
 from console.database.clock import database_now
 from console.errors import Conflict, PermissionRefused
 from console.text.sentences import term
@@ -59,22 +63,25 @@ def approval_record(
     """Return an approval's entry with how it is confirmed. Call it in the approval's transaction,
     with all that the entry says, and `also` with what else is approved.
 
-    Raises KeyNeeded if the actor's security key has to confirm first, PermissionRefused
-    (approval_needs_key) for somebody without one where the rule requires it, and Conflict
-    (approval_changed) if the key has confirmed something else.
+    Raises Unavailable if the witnesses' quorum is late, KeyNeeded if the actor's security key has
+    to confirm first, PermissionRefused (approval_needs_key) for somebody without one where the rule
+    requires it, and Conflict (approval_changed) if the key has confirmed something else.
     """
     kind = APPROVALS[str(record.action)]
+    if not _is_given_here(actor, kind):
+        require_quorum()
     rule = rule_of(kind)
     _enter_rules()
     if _takes_key(actor, kind, rule):
+        also = {**(also or {}), **_rows_signed(record)}
         if confirmation is None or confirmation.answer is None:
             what, _label = KINDS[kind]
             raise KeyNeeded(
                 NO_KEY,
                 "Approving {what} takes your security key: approve it on the console's pages.",
                 what=what,
-            ).about(record, also or {})
-        said = _signed(actor, record, also or {}, confirmation)
+            ).about(record, also)
+        said = _signed(actor, record, also, confirmation)
     else:
         said = {"grade": str(grade_of(actor, confirmation))}
     return Record(
@@ -82,11 +89,21 @@ def approval_record(
     )
 
 
+def _rows_signed(record: Record) -> dict[str, str]:
+    """Return the digest of what the database has after the approval, if the entry tells that."""
+    rows = record.data.get(ROWS)
+    return {ROWS_SIGNED: approved_rows(str(record.action), rows)} if rows else {}
+
+
+def _is_given_here(actor: Actor, kind: str) -> bool:
+    """Return whether an operator gives roles at the console's machine, as to its first person."""
+    return kind == "role" and actor.is_system
+
+
 def _takes_key(actor: Actor, kind: str, rule: str) -> bool:
     """Return whether this approval takes the actor's security key. Raises PermissionRefused if it
     does, and the actor can't use one."""
-    is_given_here = kind == "role" and actor.is_system  # by an operator at the console's machine
-    if rule == OFF or is_given_here:
+    if rule == OFF or _is_given_here(actor, kind):
         return False
     has_key = bool(keys_of(actor.person_ref))
     if has_key and actor.is_person:

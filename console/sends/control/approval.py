@@ -1,5 +1,6 @@
 """Writes a second person's decision on a large send, and a new time that the sender gives it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -9,7 +10,7 @@ from console.accounts.approvals.writing import approval_record
 from console.accounts.own_work import is_own
 from console.actors import Actor, Permission
 from console.audit.actions import Action
-from console.audit.witnessing.quorum import require_quorum
+from console.audit.models import AuditEntry
 from console.database.clock import database_now
 from console.errors import Conflict, PermissionRefused
 from console.sends import selectors
@@ -41,12 +42,11 @@ def send_approve(actor: Actor, send: Send, *, confirmation: Confirmation | None 
     """Approve somebody else's send: it leaves at its time, or at once if that has passed.
 
     Approves exactly the time that `send` carries. Raises PermissionRefused for one's own send;
-    Conflict if the send does not await approval (any more) or has been moved; Unprocessable if its
-    notice is retired or not valid at that time; Unavailable if the witnesses' quorum is late; and
-    what `approval_record` raises.
+    Conflict if the send does not await approval (any more), has been moved, or is not to the chats
+    that were asked for; Unprocessable if its notice is retired or not valid at that time;
+    Unavailable if the witnesses' quorum is late; and what `approval_record` raises.
     """
     _require_other(actor, send)
-    require_quorum()
     with transaction.atomic():
         locked = _lock_awaiting(send)
         if locked.scheduled_at != send.scheduled_at:
@@ -71,6 +71,7 @@ def send_approve(actor: Actor, send: Send, *, confirmation: Confirmation | None 
         }
         entry = control_entry(actor, locked, Action.SEND_APPROVED, data)
         also = _what_leaves(locked)
+        _require_asked_for(locked, also)
         enter_control(
             actor, locked, approval_record(actor, entry, also=also, confirmation=confirmation)
         )
@@ -101,6 +102,21 @@ def _what_leaves(send: Send) -> dict[str, object]:
         "why": send.why,
         "scheduled_at": send.scheduled_at.isoformat() if send.scheduled_at else "",
     }
+
+
+def _require_asked_for(send: Send, leaves: Mapping[str, object]) -> None:
+    """Raise Conflict if the chats are not those that the entry of the request tells of: somebody
+    wrote to the database. Without that entry, which may be archived, there is nothing to compare
+    with."""
+    of_send = AuditEntry.objects.filter(target_kind="send", target_ref=str(send.pk))
+    created = of_send.filter(action=Action.SEND_CREATED).first()
+    if created is not None and created.data["targets_sha256"] != leaves["targets_sha256"]:
+        raise Conflict(
+            "send_of_other_chats",
+            "The chats of this send are not those that {sender} asked for, as the audit trail "
+            "says: somebody changed them in the database. Reject it, and tell your administrator.",
+            sender=send.actor_name,
+        )
 
 
 def send_reject(actor: Actor, send: Send, *, reason: str) -> Send:

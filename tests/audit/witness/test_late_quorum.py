@@ -10,6 +10,13 @@ from django.test import Client
 from django.urls import reverse
 
 from console.accounts.models import User
+from console.accounts.roles import Role
+from console.accounts.services.users import (
+    user_create,
+    user_deactivate,
+    user_reactivate,
+    user_update,
+)
 from console.audit.metrics import LedgerMetrics
 from console.audit.models import AuditCosignature, AuditEntry
 from console.audit.troubles import troubles_of_trust
@@ -26,11 +33,12 @@ from console.incidents.services import playbooks
 from console.interactions.models import ChatServer
 from console.sends.control.approval import send_approve
 from console.sends.models import Send, SendStatus
+from tests.accounts.approving import KINDS, TO_APPROVE, Approver
 from tests.audit.tlog.world import sign, write
 from tests.audit.witness.conftest import World
 from tests.audit.witness.false_witness import FalseWitness, text_of
 from tests.incidents.incident_world import SALES, make_payments, start
-from tests.support.factories import AUTHOR, REVIEWER
+from tests.support.factories import AUTHOR, REVIEWER, ROOT, make_user
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -188,6 +196,49 @@ def test_a_preset_and_a_playbook_are_not_approved(
     cosign(witness)
     assert preset_approve(REVIEWER, preset, change=change).is_approved
     assert playbooks.version_approve(REVIEWER, draft).status == VersionStatus.PUBLISHED
+
+
+def test_roles_are_not_given(
+    witness: FalseWitness, administrator: User, auditor: User, browse: Callable[..., Client]
+) -> None:
+    """When a person is created, gets others, or comes back; from the console's machine they are."""
+    actor = administrator.to_actor()
+    away = user_deactivate(actor, make_user("away", Role.EDITOR))
+    late(witness)
+    names = {"username": "newman", "password": "lanterns along the pier"}
+    for decide in (
+        lambda: user_create(actor, **names, roles=[Role.EDITOR]),
+        lambda: user_update(actor, auditor, roles=[Role.AUDITOR, Role.EDITOR]),
+        lambda: user_reactivate(actor, away),
+    ):
+        with pytest.raises(Unavailable, match="35 minutes ago"):
+            decide()
+    page = browse(administrator)
+    refused = page.post(reverse("user-create"), {**names, "roles": ["editor"]})
+    assert "the witnesses of the audit trail cosigned it 35 minutes ago" in refused.content.decode()
+    assert 'value="newman"' in refused.content.decode()
+    assert not User.objects.filter(username="newman").exists()
+    # What gives no role goes on.
+    assert user_update(actor, auditor, first_name="Ann").first_name == "Ann"
+    assert user_create(ROOT, **names, roles=[Role.EDITOR]).roles == [Role.EDITOR]
+    cosign(witness)
+    assert user_reactivate(actor, away).is_active
+
+
+def test_each_kind_of_approval_is_held_up(
+    witness: FalseWitness, settings: Any, chat_server: ChatServer
+) -> None:
+    anna = Approver()
+    asked = {kind: TO_APPROVE[kind]() for kind in KINDS}
+    late(witness)
+    before = AuditEntry.objects.count()
+    for kind, posted in asked.items():
+        said = anna.client.post(*posted, follow=True).content.decode()
+        assert "35 minutes ago" in said, kind
+    assert AuditEntry.objects.count() == before
+    cosign(witness)
+    for kind, posted in asked.items():
+        assert "minutes ago" not in anna.client.post(*posted, follow=True).content.decode(), kind
 
 
 def test_an_incident_begins_all_the_same_and_its_send_waits(
