@@ -37,9 +37,9 @@ FROM generate_series(%s::bigint, %s::bigint) n
 
 def append(world: World) -> list[Row]:
     """Microseconds of CPU that appending an entry takes, of this process and its PostgreSQL."""
-    _fill(SHORT)
+    fill(SHORT)
     short = [_append_all() for _ in range(world.rounds + 1)][1:]  # the first one warms up
-    _fill(world.ledger)
+    fill(world.ledger)
     long = [_append_all() for _ in range(world.rounds + 1)][1:]
     pairs = [Pair(first, second) for first, second in zip(long, short, strict=True)]
     return [
@@ -54,7 +54,8 @@ def append(world: World) -> list[Row]:
     ]
 
 
-def _fill(upto: int) -> None:
+def fill(upto: int) -> None:
+    """Let the ledger grow to so many entries."""
     newest = AuditEntry.objects.values_list("seq", flat=True).first() or 0
     while newest < upto:
         end = min(newest + A_PIECE, upto)
@@ -70,7 +71,7 @@ def _fill(upto: int) -> None:
 def _append_all() -> float:
     """Return the microseconds of CPU of one transaction with one entry."""
     actor = system_actor("bench")
-    used = _processor_time()
+    used = processor_time()
     before = used()
     for number in range(TRANSACTIONS):
         with transaction.atomic():
@@ -79,7 +80,7 @@ def _append_all() -> float:
     return (used() - before) / TRANSACTIONS * 1e6
 
 
-def _processor_time() -> Callable[[], float]:
+def processor_time() -> Callable[[], float]:
     """Return what tells the CPU time so far of this process and of its session of PostgreSQL."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
