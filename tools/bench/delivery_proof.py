@@ -33,8 +33,8 @@ from tools.bench.progress import say
 from tools.bench.results import Goal, Pair, Row, row
 from tools.bench.world import World
 
-# So many deliveries end together, and stand in one entry.
-CHATS = 100
+# Of each of the two sends. Those that end together stand in one entry.
+CHATS = 1000
 VISITS = 20
 BYTES_MOST = 8192
 Ask = Callable[[], bytes]
