@@ -45,6 +45,7 @@ MEASURES = {
     "pacing": "pacing",
     "ledger": "ledger",
     "append": "append",
+    "delivery_proof": "delivery_proof",
     "verifier": "ledger",
 }
 

@@ -15,6 +15,7 @@ from console.audit.tlog.notes import BadNote, Checkpoint
 from console.audit.tlog.outside import folder, head_outside
 from console.audit.tlog.tiles import (
     ENTRIES,
+    TILES_IN_MEMORY,
     WIDTH,
     NoTile,
     bundle,
@@ -25,7 +26,6 @@ from console.audit.tlog.tiles import (
     tiles_between,
 )
 from console.audit.tlog.tree import (
-    TILES_IN_MEMORY,
     current_log,
     head_said,
     newest_head,

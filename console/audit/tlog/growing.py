@@ -170,7 +170,7 @@ def _grow_piece(log: AuditLog, target: AuditCheckpoint) -> int:
             new += leaves_of(chained, bytes(log.secret))
         if len(new) != upto - size:
             raise _missing(size + len(new) + 1)
-        _add(size, new)
+        leaves_add(size, new)
         receipt_write(GROWN, upto, root_at(reader(), upto).hex())
     return upto
 
@@ -309,7 +309,7 @@ def _missing(seq: int) -> TreeRefused:
     )
 
 
-def _add(size: int, new: Sequence[bytes]) -> None:
+def leaves_add(size: int, new: Sequence[bytes]) -> None:
     """Add leaves to the tiles, and each full tile's hash to the level above."""
     level, start, hashes = LEAVES, size, list(new)
     with connection.cursor() as cursor:

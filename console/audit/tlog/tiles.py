@@ -6,6 +6,7 @@ the level below.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from console.audit.tlog.merkle import HASH_BYTES, Reader, node_hash
 
@@ -13,6 +14,8 @@ HEIGHT = 8
 WIDTH = 1 << HEIGHT
 LEVELS = 8  # what an index of 64 bits needs
 ENTRIES = "entries"
+# What a proof needs, and more; 8 KB each as stored.
+TILES_IN_MEMORY = 64
 
 # Returns a tile as wide as it is known, by level and index.
 TileReader = Callable[[int, int], bytes]
@@ -70,21 +73,29 @@ def tiles_between(old: int, new: int) -> Iterator[tuple[int, int, int]]:
 
 
 def hash_reader(read_tile: TileReader) -> Reader:
-    """Return a reader of the hashes of complete subtrees out of tiles. It reads each tile that it
-    needs once for each hash."""
+    """Return a reader of the hashes of complete subtrees out of tiles: for one proof or piece.
+
+    Of the tiles that it read last it keeps what it computed: the hashes of a tile's own tree, by
+    the level in it.
+    """
+
+    @lru_cache(TILES_IN_MEMORY)
+    def hashes_in(level: int, index: int) -> list[list[bytes]]:
+        tile = read_tile(level, index)
+        return [[] if len(tile) % HASH_BYTES else [*hashes_of(tile)]]
 
     def read(level: int, index: int) -> bytes:
         tile_level, inside = divmod(level, HEIGHT)
-        start = index << inside
-        width = 1 << inside
-        first = start % WIDTH
-        tile = read_tile(tile_level, start // WIDTH)
-        if len(tile) % HASH_BYTES or len(tile) < (first + width) * HASH_BYTES:
+        number, place = divmod(index, WIDTH >> inside)
+        levels = hashes_in(tile_level, number)
+        while len(levels) <= inside:
+            levels.append(_level_above(levels[-1]))
+        if place >= len(levels[inside]):
             raise NoTile(
-                f"tile {start // WIDTH} of level {tile_level} has {len(tile)} bytes, which are not "
-                f"{first + width} hashes"
+                f"tile {number} of level {tile_level} has {len(levels[0])} whole hashes, "
+                f"which are not {place + 1 << inside} hashes"
             )
-        return _subtree([*hashes_of(tile)][first : first + width])
+        return levels[inside][place]
 
     return read
 
@@ -101,12 +112,15 @@ def tile_root(tile: bytes) -> bytes:
     return _subtree([*hashes_of(tile)])
 
 
-def _subtree(hashes: Sequence[bytes]) -> bytes:
+def _subtree(hashes: list[bytes]) -> bytes:
     while len(hashes) > 1:
-        hashes = [
-            node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=True)
-        ]
+        hashes = _level_above(hashes)
     return hashes[0]
+
+
+def _level_above(hashes: list[bytes]) -> list[bytes]:
+    """Return the hashes of pairs. The last one has no pair in a tile that is not full."""
+    return [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=False)]
 
 
 def bundle(entries: Sequence[bytes]) -> bytes:

@@ -1,7 +1,6 @@
 """Reads the tree in the database: hashes, proofs, salts, heads."""
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
 from console.audit.chain import canonical
 from console.audit.checkpoints import trusted_keys
@@ -19,8 +18,6 @@ from console.audit.tlog.tiles import WIDTH, NoTile, hash_reader, hashes_of
 
 # The level at which the database has the leaves themselves.
 LEAVES = -1
-# What a proof needs, and more; 8 KB each.
-TILES_IN_MEMORY = 64
 
 
 def current_log() -> AuditLog | None:
@@ -80,8 +77,8 @@ def read_tile(level: int, index: int) -> bytes:
 
 
 def reader() -> Reader:
-    """Return a reader of the tree's hashes, which reads each tile once: for one proof or piece."""
-    return hash_reader(lru_cache(TILES_IN_MEMORY)(read_tile))
+    """Return a reader of the tree's hashes: for one proof or piece."""
+    return hash_reader(read_tile)
 
 
 def inclusion_proof(seq: int, size: int) -> list[bytes]:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from django.db.models import Q, QuerySet
 
 from console.audit.actions import Action
-from console.audit.chain import canonical_data, canonical_time
-from console.audit.models import AuditEntry, AuditTimestamp, AuditTreeHead
+from console.audit.chain import canonical, canonical_data, canonical_time
+from console.audit.models import AuditEntry, AuditTimestamp, AuditTreeHead, as_hashed
 from console.audit.tlog import leaves, tree
 from console.audit.tlog.merkle import inclusion_path
 from console.database.clock import near_now
@@ -68,7 +68,7 @@ def _proved(
         key = leaves.key_of_entry(secret, entry.seq)
         yield ProvedEntry(
             seq=entry.seq,
-            leaf=tree.leaf_bytes(entry),
+            leaf=leaves.leaf_bytes(canonical(as_hashed(entry)), entry.hash, key),
             salt=leaves.leaf_salt(key),
             path=inclusion_path(read, entry.seq - 1, head.size),
             item=_item(entry, delivery, key) if leaves.DELIVERIES in entry.data else None,

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.audit.tlog.merkle import node_hash
 from console.audit.tlog.tiles import (
+    WIDTH,
     NoTile,
     bundle,
     bundled,
@@ -78,3 +80,21 @@ def test_a_short_tile_is_no_whole_one(tile: bytes) -> None:
         tile_root(tile)
     with pytest.raises(NoTile, match="which are not 2 hashes"):
         hash_reader(lambda _level, _index: tile)(1, 0)
+
+
+def test_a_tile_is_read_once_for_all_its_hashes() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def tile(level: int, index: int) -> bytes:
+        asked.append((level, index))
+        return b"".join(bytes([number]) * 32 for number in range(WIDTH))
+
+    read = hash_reader(tile)
+    hashes = {(level, place): read(level, place) for level in range(8) for place in range(2)}
+    assert asked == [(0, 0)]
+    assert hashes[0, 1] == b"\x01" * 32
+    assert hashes[1, 0] == node_hash(hashes[0, 0], hashes[0, 1])
+    assert hashes[7, 0] != hashes[7, 1]
+    read(8, 0)
+    read(0, WIDTH)
+    assert asked == [(0, 0), (1, 0), (0, 1)]
