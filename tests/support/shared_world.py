@@ -63,7 +63,7 @@ def prepare(item: pytest.Item) -> bool:
             _begin(wanted)
     if wanted:
         # What is known of a transaction goes with it, and for a test a new one begins.
-        connection._give_up()
+        connection._give_up()  # type: ignore[attr-defined]
     return bool(wanted)
 
 
