@@ -139,6 +139,7 @@ def test_tls_from_the_first_byte(
         assert len(server.taken) == 1
 
 
+@pytest.mark.processes
 @pytest.mark.django_db
 def test_a_certificate_that_nobody_trusts_gets_no_mail(
     settings: Any, anna: User, large: Large, certificate: ssl.SSLContext
