@@ -22,6 +22,8 @@ from tests.support.mail_server import PASSWORD, USER
 from tests.support.mail_server import mail_server as run_server
 from tests.support.network import make_certificate
 
+pytestmark = pytest.mark.processes
+
 SECRET_URL = "smtp://console:p%40ss%2Fword%3A1@127.0.0.1:{port}"
 
 
@@ -139,7 +141,6 @@ def test_tls_from_the_first_byte(
         assert len(server.taken) == 1
 
 
-@pytest.mark.processes
 @pytest.mark.django_db
 def test_a_certificate_that_nobody_trusts_gets_no_mail(
     settings: Any, anna: User, large: Large, certificate: ssl.SSLContext
