@@ -1,5 +1,6 @@
 """What all tests share: named people, a small world of chats and notices, and a real simulator."""
 
+import copy
 import gc
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from console.database.sessions import COMMAND, use_limits
 from console.interactions.models import ChatServer, Interaction
 from console.interactions.services import chat_server_create
 from console.sends.models import Send
-from tests.support import factories, warm_start
+from tests.support import factories, shared_world, warm_start
 from tests.support.browsing import browser, complaints, sessions  # noqa: F401 - for all folders
 from tests.support.compact import PageClient
 from tests.support.demos import demo  # noqa: F401 - one more
@@ -37,6 +38,7 @@ from tests.support.template_database import (
     keep_a_copy,
 )
 from tests.support.untraced import Untraced
+from tests.support.usual_settings import USUAL, forget_what_was_found_out
 
 # How long an example takes says how busy the machine is.
 hypothesis_settings.register_profile("however long it takes", deadline=None)
@@ -56,15 +58,20 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # what is loaded and collected stays: looking it through takes a quarter of it
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = shared_world.grouped(items)
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
 
 
 @pytest.fixture(autouse=True)
-def _cheap_passwords(settings: Any) -> None:
-    """Hashing passwords slowly is Django's tested business, not ours."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def _usual_settings(settings: Any) -> None:
+    for name, value in USUAL.items():
+        setattr(settings, name, copy.copy(value))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -181,19 +188,25 @@ def _limits_of_a_command() -> Iterator[None]:
     use_limits(COMMAND)
 
 
-@pytest.fixture(autouse=True)
-def _no_guard(settings: Any) -> None:
-    """Tests send the same notice to the same chat as often as they like; those of the guard itself
-    switch it on."""
-    settings.RESEND_GUARD_MINUTES = 0
-    settings.PAUSE_ABOVE_PERCENT = 0
-    settings.CONTACT_BUDGET = {}
+@pytest.fixture(autouse=True, scope="module")
+def _shared_world_taken_back(django_db_blocker: Any) -> Iterator[None]:
+    yield
+    with django_db_blocker.unblock():
+        shared_world.take_back()
 
 
-@pytest.fixture(autouse=True)
-def _nothing_outside(settings: Any) -> None:
-    """What other tests store outside is none of this one. Who wants it outside says where."""
-    settings.CHECKPOINTS_TO = ""
+@pytest.fixture
+def _shared_world_there(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any
+) -> bool:
+    """Whether the test has a world that it shares with others, which stands by then."""
+    with django_db_blocker.unblock():
+        return shared_world.prepare(request.node)
+
+
+@pytest.fixture
+def _django_db_helper(_shared_world_there: bool, _django_db_helper: None) -> None:
+    """By it pytest-django begins the test's own transaction: within that of the shared world."""
 
 
 @pytest.fixture(autouse=True)
@@ -204,20 +217,15 @@ def _clean_start(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("db")
         from django.db import connection
 
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM procrastinate_jobs")
+        if not request.getfixturevalue("_shared_world_there"):
+            with connection.cursor() as cursor:
+                cursor.execute("DELETE FROM procrastinate_jobs")
         near_now()  # asked now, so that it is none of the queries that a test counts
 
 
 @pytest.fixture(autouse=True)
 def _nothing_found_out_yet() -> None:
-    """What a process keeps for a while; what all share goes with the rows of a test."""
-    from django.core.cache import caches
-
-    from console.audit.signing import forget_signer
-
-    forget_signer()
-    caches["process"].clear()
+    forget_what_was_found_out()
 
 
 # --- People --------------------------------------------------------------------------------------

@@ -31,6 +31,9 @@ from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
 from tests.support.calling import Caller, by_token
 from tests.support.factories import make_playbook, make_public_webhook, upsert
+from tests.support.shown_texts import SHOWN, make_interaction, make_notice, recorded
+
+__all__ = ["make_interaction", "make_notice"]  # fixtures
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EVERYBODY = {*Scope.values, *Role.values}
@@ -358,21 +361,35 @@ def callers(
 # --- The table -----------------------------------------------------------------------------------
 
 
-def test_who_may_do_what(addresses: dict[str, str], callers: dict[str, Caller]) -> None:
+def test_who_may_do_what_and_each_text_that_is_shown_is_recorded(
+    addresses: dict[str, str], callers: dict[str, Caller], settings: Any
+) -> None:
     assert set(callers) == EVERYBODY
+    settings.RECORD_READING = True
     outcomes, expected = {}, {}
+    shown: set[tuple[str, str]] = set()
+    silent: set[tuple[str, str]] = set()
     for (method, name), (allowed, body, status) in TABLE.items():
         not_there = NOT_THERE.get((method, name), set())
         for who, call in callers.items():
             with transaction.atomic():
                 response = call.raw(method, addresses[name], body)
+                # A file is closed when it was read.
+                content = b"".join(response) if response.streaming else response.content
+                if SHOWN in content.decode(errors="replace"):
+                    (shown if recorded() else silent).add((method, name))
                 transaction.set_rollback(True)
             case = f"{method} {name} by {who}"
             outcomes[case] = _outcome(response)
-            if response.streaming:  # a file, closed when it was read
-                list(response)
             expected[case] = status if who in allowed else 404 if who in not_there else "refused"
     assert outcomes == expected
+    assert silent == set()
+    assert shown == {
+        ("GET", "deliveries"),
+        ("GET", "interaction"),
+        ("GET", "send-deliveries"),
+        ("POST", "send-preview"),
+    }
 
 
 def test_who_may_not_is_told_so_before_the_body_is_read(

@@ -4,7 +4,7 @@ what an unfilled variable leaves there."""
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from rest_framework import serializers
 
 import console.api
 from console.accounts.models import Team
+from console.accounts.roles import Role
 from console.actors import Actor
 from console.api.serializers.common import StrictInput
 from console.catalogue.models import CannedNotice, Category, NoticeVersion, VisibilityPreset
@@ -22,13 +23,24 @@ from console.errors import InvalidInput
 from console.incidents.models import Incident, PlaybookVersion, Stage
 from console.incidents.services.incidents import incident_start
 from console.interactions.audience.simple_filter import InteractionFilter
-from console.interactions.models import ChatServer, SavedView
+from console.interactions.models import SavedView
+from console.interactions.services import chat_server_create
 from console.sends.models import Send, SendingStop
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.models import Webhook
-from tests.support.calling import Caller, error
-from tests.support.factories import REVIEWER, make_playbook
+from tests.support.calling import Caller, by_token, error
+from tests.support.factories import (
+    REVIEWER,
+    ROOT,
+    make_client,
+    make_interaction,
+    make_notice,
+    make_playbook,
+    make_send,
+    make_user,
+)
+from tests.support.shared_world import shared_world
 
 pytestmark = pytest.mark.django_db
 
@@ -165,26 +177,24 @@ def nothing_for(field: Any) -> tuple[Any, ...]:
 FIELDS = [(name, field) for name, kind in sorted(bodies().items()) for field in kind().fields]
 
 
-@pytest.fixture
-def world(
-    supervisor: Any,
-    make_notice: Callable[..., NoticeVersion],
-    make_interaction: Callable[..., Any],
-    chat_server: ChatServer,
-    almighty: Caller,
-) -> dict[str, Any]:
-    make_notice(key="delay")
+def make_all() -> dict[str, Any]:
+    supervisor = make_user("sue", Role.SUPERVISOR)
+    chat_server_create(ROOT, name="chat-east", url="esp+json://127.0.0.1:9")
+    _client, token = make_client("Almighty")
+    almighty = by_token(token)
+    make_notice("delay")
     make_interaction("a1")
     # Whoever wrote a draft tests it.
     make_interaction("t1", test=True)
     almighty.post("notices/", {"key": "own", "kind": "message", "title": "Own"})
     almighty.post("notices/own/versions/", {"default_locale": "en", "bodies": {"en": "Hello."}})
-    send = send_create(supervisor.to_actor(), SendOrder(notice_key="delay", interactions=["a1"]))
+    send = make_send(supervisor, "delay", ["a1"])
     webhook = Webhook.objects.create(name="w", url="https://192.0.2.1/", secret="", events=[])
     make_playbook("outage", {"queue": "q"}, STAGE)
     running = make_playbook("running", {"queue": "q"}, STAGE, {**STAGE, "name": "Next"})
     incident = incident_start(supervisor.to_actor(), running, why="It is down.")
     return {
+        "token": token,
         "send": send.pk,
         "delivery": send.deliveries.get().pk,
         "preset": VisibilityPreset.objects.all()[0].pk,
@@ -198,6 +208,14 @@ def world(
         "webhook": webhook.pk,
         "incident": incident.pk,
     }
+
+
+world = shared_world("world", make_all)
+
+
+@pytest.fixture
+def almighty(world: dict[str, Any]) -> Caller:
+    return by_token(world["token"])
 
 
 def test_each_body_is_in_the_table() -> None:

@@ -131,6 +131,7 @@ def test_each_stored_code_has_a_template_that_is_found() -> None:
     assert {code for code, each in WORDINGS.items() if each.template not in known} == set()
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(shutil.which("xgettext") is None, reason="there is no xgettext")
 def test_makemessages_finds_the_same(tmp_path: Path) -> None:
     for name in ("console", "templates"):

@@ -6,12 +6,16 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test.utils import override_settings
 
+from console.accounts.roles import Role
 from console.accounts.services.security_events import user_second_factor_reset
 from console.audit import verify
 from console.audit.chain import canonical, entry_hash
@@ -20,10 +24,12 @@ from console.audit.export import json_lines
 from console.audit.models import AuditEntry
 from console.audit.services import audit_export, checkpoint_make
 from console.audit.verify import CHECKPOINTS, ENTRIES, GENESIS, MANIFEST, from_web, to_web
+from console.interactions.services import chat_server_create
 from console.sends.models import Send
 from console.sends.proof.issue import send_prove
 from tests.accounts.approving import KINDS, TO_APPROVE, Approver
 from tests.support.factories import ROOT, make_user
+from tests.support.shared_world import shared_world
 from tests.support.software_key import METHODS, SoftwareKey
 
 pytestmark = pytest.mark.django_db
@@ -37,31 +43,57 @@ APPROVED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _keys(settings: Any) -> None:
-    settings.AUDIT_KEY = new_key()
-    settings.AUDIT_OLD_KEYS = []
-    settings.CHECKPOINTS_TO = ""
+KEY = new_key()
+SITE: dict[str, Any] = {
+    "AUDIT_KEY": KEY,
+    "AUDIT_OLD_KEYS": [],
+    "CHECKPOINTS_TO": "",
+    "APPROVAL_ABOVE": 1,
+    "ALLOWED_HOSTS": ["testserver"],
+    "APPROVAL_RULES": dict.fromkeys(KINDS, "required"),
+}
 
 
 @pytest.fixture(autouse=True)
-def _site(_keys: None, chat_server: Any, settings: Any) -> None:
-    settings.APPROVAL_ABOVE = 1
-    settings.ALLOWED_HOSTS = ["testserver"]
-    settings.APPROVAL_RULES = dict.fromkeys(KINDS, "required")
+def _site(settings: Any) -> None:
+    for name, value in SITE.items():
+        setattr(settings, name, copy.copy(value))
 
 
-@pytest.fixture
-def anna() -> Approver:
-    return Approver(key=SoftwareKey())
+def make_site() -> None:
+    chat_server_create(ROOT, name="chat-east", url="esp+json://127.0.0.1:9")
 
 
-@pytest.fixture
-def ledger(anna: Approver) -> list[Entry]:
+@override_settings(**SITE)
+def make_ledger() -> dict[str, Any]:
     """One approval of each kind, and what led to it."""
+    make_site()
+    anna = Approver(key=SoftwareKey())
     for kind in KINDS:
         assert anna.approves(TO_APPROVE[kind]()).status_code == 302, kind
-    return exported()
+    return {"ref": anna.user.ref, "pk": anna.user.pk, "key": anna.key, "entries": exported()}
+
+
+made = shared_world("made", make_ledger)
+
+
+@dataclass(frozen=True)
+class Anna:
+    """Whose key has signed."""
+
+    pk: int
+    ref: str
+    key: SoftwareKey
+
+
+@pytest.fixture
+def anna(made: dict[str, Any]) -> Anna:
+    return Anna(made["pk"], made["ref"], made["key"])
+
+
+@pytest.fixture
+def ledger(made: dict[str, Any]) -> list[Entry]:
+    return made["entries"]
 
 
 def exported() -> list[Entry]:
@@ -125,7 +157,7 @@ def changed(ledger: list[Entry], kind: str, change: Callable[[Entry], object]) -
 
 
 def test_the_true_one_holds_and_says_what_is_proved(
-    ledger: list[Entry], told: Callable[..., str], anna: Approver
+    ledger: list[Entry], told: Callable[..., str], anna: Anna
 ) -> None:
     said = told(ledger)
     assert said.endswith("HOLDS")
@@ -134,7 +166,7 @@ def test_the_true_one_holds_and_says_what_is_proved(
     assert "Approvals without a security key's signature: 1." not in said
 
     fingerprint = verify.key_fingerprint(anna.key.public)
-    said = told(ledger, **{anna.user.ref: {fingerprint}})
+    said = told(ledger, **{anna.ref: {fingerprint}})
     assert said.endswith("HOLDS")
     assert "Not proved: that" not in said
 
@@ -304,18 +336,17 @@ def test_a_send_leaves_when_its_approver_saw(ledger: list[Entry], told: Callable
 # --- Whose key ------------------------------------------------------------------------------------
 
 
-def key_entry(entries: list[Entry], anna: Approver) -> Entry:
+def key_entry(entries: list[Entry], anna: Anna) -> Entry:
     (found,) = [
         entry
         for entry in entries
-        if entry["action"] == "user.second_factor_added"
-        and entry["target_ref"] == str(anna.user.pk)
+        if entry["action"] == "user.second_factor_added" and entry["target_ref"] == str(anna.pk)
     ]
     return found
 
 
 def test_a_key_that_no_entry_made_known_is_nobodys(
-    ledger: list[Entry], told: Callable[..., str], anna: Approver
+    ledger: list[Entry], told: Callable[..., str], anna: Anna
 ) -> None:
     entries = copy.deepcopy(ledger)
     entries.remove(key_entry(entries, anna))
@@ -323,7 +354,7 @@ def test_a_key_that_no_entry_made_known_is_nobodys(
 
 
 def test_a_key_that_is_made_known_later_does_not_count(
-    ledger: list[Entry], told: Callable[..., str], anna: Approver
+    ledger: list[Entry], told: Callable[..., str], anna: Anna
 ) -> None:
     entries = copy.deepcopy(ledger)
     known = key_entry(entries, anna)
@@ -334,7 +365,7 @@ def test_a_key_that_is_made_known_later_does_not_count(
 
 @pytest.mark.parametrize("name", ["credential_id", "public_key"])
 def test_another_key_in_the_entry_of_the_registration(
-    name: str, ledger: list[Entry], told: Callable[..., str], anna: Approver
+    name: str, ledger: list[Entry], told: Callable[..., str], anna: Anna
 ) -> None:
     entries = copy.deepcopy(ledger)
     data = key_entry(entries, anna)["data"]
@@ -343,7 +374,7 @@ def test_another_key_in_the_entry_of_the_registration(
 
 
 def test_another_persons_key_does_not_count(
-    ledger: list[Entry], told: Callable[..., str], anna: Approver
+    ledger: list[Entry], told: Callable[..., str], anna: Anna
 ) -> None:
     entries = copy.deepcopy(ledger)
     key_entry(entries, anna)["target_ref"] = "999999"
@@ -352,7 +383,7 @@ def test_another_persons_key_does_not_count(
 
 @pytest.mark.parametrize("action", ["user.second_factor_removed", "user.second_factor_reset"])
 def test_a_key_that_was_taken_away_does_not_count(
-    action: str, ledger: list[Entry], told: Callable[..., str], anna: Approver
+    action: str, ledger: list[Entry], told: Callable[..., str], anna: Anna
 ) -> None:
     entries = copy.deepcopy(ledger)
     known = key_entry(entries, anna)
@@ -360,9 +391,8 @@ def test_a_key_that_was_taken_away_does_not_count(
     assert "no entry before it says that this security key is this person's" in told(entries)
 
 
-def test_a_reset_takes_keys_away_in_the_ledger_too(
-    anna: Approver, told: Callable[..., str]
-) -> None:
+def test_a_reset_takes_keys_away_in_the_ledger_too(told: Callable[..., str]) -> None:
+    anna = Approver(key=SoftwareKey())
     anna.approves(TO_APPROVE["version"]())
     user_second_factor_reset(ROOT, anna.user)
     assert told(exported()).endswith("HOLDS")
@@ -411,7 +441,7 @@ def test_where_the_rule_is_registered_a_person_with_a_key_has_to_use_it(
 
 
 def test_the_operator_signs_with_a_key_of_their_own(
-    ledger: list[Entry], told: Callable[..., str], anna: Approver
+    ledger: list[Entry], told: Callable[..., str], anna: Anna
 ) -> None:
     """With an entry that says it is hers: only her own word of her key tells them apart."""
     forger = SoftwareKey(counter=100)
@@ -432,7 +462,7 @@ def test_the_operator_signs_with_a_key_of_their_own(
     assert told(entries).endswith("HOLDS")
     assert "Not proved: that 5 of these keys' answers are of these persons' keys" in told(entries)
 
-    said = told(entries, **{anna.user.ref: {verify.key_fingerprint(anna.key.public)}})
+    said = told(entries, **{anna.ref: {verify.key_fingerprint(anna.key.public)}})
     assert "is not one that you have from this person" in said
     assert said.endswith("DOES NOT HOLD")
 
@@ -478,15 +508,34 @@ def test_the_database_is_verified_by_the_same(
 # --- The proof of a send --------------------------------------------------------------------------
 
 
-@pytest.fixture
-def prove(auditor: Any, tmp_path: Path) -> Callable[[], Path]:
-    def make() -> Path:
-        path = tmp_path / "proof.zip"
-        with path.open("w+b") as file:
-            send_prove(auditor.to_actor(), Send.objects.get(), file)
-        return path
+@override_settings(**SITE)
+def make_proof() -> dict[str, Any]:
+    """Of a send whose release Anna's key signed."""
+    make_site()
+    anna = Approver(key=SoftwareKey())
+    anna.approves(TO_APPROVE["send"]())
+    return {"ref": anna.user.ref, "key": anna.key, "proof": prove()}
 
-    return make
+
+def prove() -> bytes:
+    auditor = make_user("audrey", Role.AUDITOR)
+    file = BytesIO()
+    send_prove(auditor.to_actor(), Send.objects.get(), file)
+    return file.getvalue()
+
+
+proved = shared_world("proved", make_proof)
+
+
+@pytest.fixture
+def proof(proved: dict[str, Any], tmp_path: Path) -> Path:
+    return written(proved["proof"], tmp_path)
+
+
+def written(proof: bytes, folder: Path) -> Path:
+    path = folder / "proof.zip"
+    path.write_bytes(proof)
+    return path
 
 
 def proof_told(path: Path, settings: Any, **approvers: Any) -> str:
@@ -524,21 +573,13 @@ def rewritten(
     return path
 
 
-@pytest.fixture
-def proof(anna: Approver, prove: Callable[[], Path]) -> Path:
-    """Of a send whose version and whose release Anna's key signed."""
-    posted = TO_APPROVE["send"]()
-    anna.approves(posted)
-    return prove()
-
-
 def test_a_proof_has_the_approvals_with_their_signatures(
-    proof: Path, settings: Any, anna: Approver
+    proof: Path, settings: Any, proved: dict[str, Any]
 ) -> None:
-    fingerprint = verify.key_fingerprint(anna.key.public)
-    said = proof_told(proof, settings, **{anna.user.ref: {fingerprint}})
+    ref, fingerprint = proved["ref"], verify.key_fingerprint(proved["key"].public)
+    said = proof_told(proof, settings, **{ref: {fingerprint}})
     assert said.endswith("HOLDS")
-    assert f"signed by Anna ({anna.user.ref}) with the security key {fingerprint}" in said
+    assert f"signed by Anna ({ref}) with the security key {fingerprint}" in said
     assert "Approval of the version Notice hello (hello/1): by Reviewer" in said
     assert "of the grade session" in said
     assert "stand in the ledger. They are older than the chain in it" in said
@@ -605,15 +646,14 @@ def test_a_proof_with_other_words_in_the_approval(proof: Path, settings: Any) ->
     assert "The bodies of version hello/1 in the file is not what was approved" in said
 
 
-def test_a_version_that_the_key_signed_stands_in_the_proof(
-    anna: Approver, prove: Callable[[], Path], settings: Any
-) -> None:
+def test_a_version_that_the_key_signed_stands_in_the_proof(tmp_path: Path, settings: Any) -> None:
     settings.APPROVAL_ABOVE = 100
-    anna.approves(TO_APPROVE["version"]())
+    make_site()
+    Approver(key=SoftwareKey()).approves(TO_APPROVE["version"]())
     from tests.support.factories import make_interaction, make_send
 
     make_send(make_user("sue", "supervisor"), "storm", [make_interaction("c1").pk])
-    proof = prove()
+    proof = written(prove(), tmp_path)
     said = proof_told(proof, settings)
     assert said.endswith("HOLDS")
     assert "Approval of the version Storm warning (storm/1): signed by Anna" in said

@@ -15,20 +15,15 @@ from console.audit.readings import READINGS_AN_ENTRY, readings_enter, texts_show
 from console.audit.services import entries_write
 from console.catalogue.models import NoticeVersion
 from console.interactions.models import Interaction
-from console.sends.models import Send
-from tests.api.conftest import person
-from tests.api.test_access import TABLE, addresses, callers
-from tests.pages.test_access import PAGES, PEOPLE, _answer, world
+from tests.pages.test_access import world
 from tests.support import factories
 from tests.support.broken_ledger import break_ledger
-from tests.support.factories import ROOT, make_send
+from tests.support.factories import ROOT
+from tests.support.shown_texts import SHOWN, TEXT, make_interaction, make_notice, recorded
 
-__all__ = ["addresses", "callers", "person", "world"]  # fixtures
+__all__ = ["make_interaction", "make_notice", "world"]  # fixtures
 
 pytestmark = pytest.mark.django_db
-# Only a text that was filled in for a customer has these words: they have the customer's name.
-TEXT, SHOWN = "Read by {{ data.FirstName }} alone", "Read by Quirin alone"
-NAMED = {"FirstName": "Quirin"}
 
 
 @pytest.fixture(autouse=True)
@@ -36,99 +31,8 @@ def _on_record(settings: Any) -> None:
     settings.RECORD_READING = True
 
 
-@pytest.fixture
-def make_notice(db: None) -> Callable[..., NoticeVersion]:
-    """In place of the shared one: whatever is sent has the customer's name in it."""
-
-    def make(*_body: str, key: str = "hello", **version: Any) -> NoticeVersion:
-        return factories.make_notice(key, TEXT, **version)
-
-    return make
-
-
-@pytest.fixture
-def make_interaction(db: None) -> Callable[..., Interaction]:
-    """In place of the shared one: customers with a name that no example has."""
-
-    def make(interaction_id: str = "named", **interaction: Any) -> Interaction:
-        return factories.make_interaction(interaction_id, user_data=NAMED, **interaction)
-
-    return make
-
-
-@pytest.fixture
-def waiting(world: dict[str, Any], supervisor: User, settings: Any) -> Send:
-    """A send that waits for an approver, who sees its texts."""
-    settings.APPROVAL_ABOVE = 1
-    chats = [
-        factories.make_interaction(f"large{number}", user_data=NAMED).pk for number in range(2)
-    ]
-    return make_send(supervisor, "hello", chats)
-
-
-def recorded() -> set[tuple[str, str]]:
-    """Place and chat of each reading that has not been entered yet."""
-    return {(row.place, chat) for row in Reading.objects.all() for chat in row.chats}
-
-
-@pytest.mark.usefixtures("waiting")
-@pytest.mark.parametrize("who", PEOPLE)
-def test_each_page_that_shows_a_text_is_recorded(
-    who: str, world: dict[str, Any], browse: Callable[..., Client]
-) -> None:
-    client = browse(world["people"][who])
-    shown: set[str] = set()
-    silent: set[str] = set()
-    for name in PAGES:
-        with transaction.atomic():
-            _status, html = _answer(client, name, world)
-            if SHOWN in html:
-                (shown if recorded() or name in IN_THE_LEDGER else silent).add(name)
-            else:
-                assert recorded() == set(), name
-            transaction.set_rollback(True)
-    assert silent == set()
-    assert shown == PAGES_WITH_TEXTS[who]
-
-
-# Files, which have entries of their own.
-IN_THE_LEDGER = {"history-export"}
-OF_A_SEND = {"send-detail", "delivery-detail", "history"}
-PAGES_WITH_TEXTS = {
-    "supervisor": {
-        *OF_A_SEND,
-        *("chat-detail", "chat-now", "notice-compare", "playbook-detail", "send-resume"),
-    },
-    "editor": set(),
-    "approver": {"send-approvals"},
-    "auditor": {*OF_A_SEND, "delivery-proof", "history-export"},
-    "administrator": set(),
-}
-
-
-def test_each_call_that_shows_a_text_is_recorded(
-    addresses: dict[str, str], callers: dict[str, Any]
-) -> None:
-    shown: set[tuple[str, str]] = set()
-    silent: set[tuple[str, str]] = set()
-    for (method, name), (_who, body, _status) in TABLE.items():
-        for caller in callers.values():
-            with transaction.atomic():
-                answer = caller.raw(method, addresses[name], body)
-                text = str(list(answer)) if answer.streaming else answer.content.decode()
-                if SHOWN in text:
-                    (shown if recorded() else silent).add((method, name))
-                transaction.set_rollback(True)
-    assert silent == set()
-    assert shown == {
-        ("GET", "deliveries"),
-        ("GET", "interaction"),
-        ("GET", "send-deliveries"),
-        ("POST", "send-preview"),
-    }
-
-
-# --- What those tables do not open ----------------------------------------------------------------
+# What pages and calls show is recorded: tests/pages/test_access.py and tests/api/test_access.py
+# open each of them.
 
 
 def test_previews_of_a_send_are_recorded(

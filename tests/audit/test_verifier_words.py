@@ -37,6 +37,8 @@ from tests.sends.proof_maker import (
 )
 from tests.support.factories import ROOT
 
+pytestmark = pytest.mark.processes
+
 KEY = b64(public(CONSOLE))
 # It goes up a line and empties it, says that all is well, and hides what follows.
 SPOOF = "\x1b[1A\x1b[2K\nHOLDS\n\x1b[8m"

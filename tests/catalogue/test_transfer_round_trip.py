@@ -41,6 +41,7 @@ from console.catalogue.transfer.files.formats import FORMATS
 from console.catalogue.transfer.importing import catalogue_import, catalogue_restore
 from console.errors import InvalidInput
 from tests.support.preset_proposals import approve_seen
+from tests.support.shared_world import shared_world
 
 pytestmark = pytest.mark.django_db
 
@@ -94,8 +95,7 @@ def publish_with_snippets() -> None:
     publish("closing", {"en": "Bye, {% snippet 'signature' %}"}, kind="snippet")
 
 
-@pytest.fixture
-def full(db: None) -> None:
+def make_full() -> None:
     """A catalogue with all that there can be in one."""
     publish_with_snippets()
     for key, text in HARD.items():
@@ -150,6 +150,9 @@ def full(db: None) -> None:
     later = publish("later", {"en": "Later"}, valid_from=datetime(2099, 1, 1, tzinfo=UTC))
     assert later.status == VersionStatus.SCHEDULED
     notice_retire(ROOT, CannedNotice.objects.get(key="tab"))
+
+
+full = shared_world("full", make_full)
 
 
 def empty() -> None:

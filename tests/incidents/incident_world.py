@@ -3,10 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from console.accounts.models import User
+import pytest
+
+from console.accounts.models import Team, User
+from console.accounts.roles import Role
+from console.accounts.services import team_create
 from console.incidents.models import Incident, Playbook
 from console.incidents.services.incidents import incident_start
-from tests.support.factories import make_playbook
+from console.interactions.models import ChatServer
+from console.interactions.services import chat_server_create
+from tests.support.factories import ROOT, make_notice, make_playbook, make_user
+from tests.support.shared_world import shared_world
 
 SALES = {"queue": "sales"}
 KNOWN = {"name": "Known", "notice": "known", "is_standing": True, "update_minutes": 15}
@@ -20,6 +27,57 @@ def make_payments(make_notice: Callable[..., Any], **of: Any) -> Playbook:
     make_notice("We are still on it.", key="update")
     make_notice("Payments work again.", key="solved")
     return make_playbook("payments", SALES, KNOWN, UPDATE, SOLVED, **of)
+
+
+def make_team() -> Team:
+    return team_create(ROOT, name="Sales", queues=["sales"])
+
+
+def make_supervisor(team: Team) -> User:
+    return make_user("sue", Role.SUPERVISOR, teams=[team])
+
+
+def make_chat_server() -> ChatServer:
+    return chat_server_create(ROOT, name="chat-east", url="esp+json://127.0.0.1:9")
+
+
+def make_payments_and_people() -> dict[str, Any]:
+    team = make_team()
+    return {
+        "team": team,
+        "supervisor": make_supervisor(team),
+        "chat_server": make_chat_server(),
+        "payments": make_payments(lambda body, key: make_notice(key, body)),
+    }
+
+
+# The tests of a file that ask for `payments` share them. It imports all of these fixtures.
+made = shared_world("made", make_payments_and_people)
+
+
+@pytest.fixture
+def payments(made: dict[str, Any]) -> Playbook:
+    return made["payments"]
+
+
+def part_of(request: pytest.FixtureRequest, name: str) -> Any:
+    is_shared = "payments" in request.fixturenames
+    return request.getfixturevalue("made")[name] if is_shared else None
+
+
+@pytest.fixture
+def team(db: None, request: pytest.FixtureRequest) -> Team:
+    return part_of(request, "team") or make_team()
+
+
+@pytest.fixture
+def supervisor(team: Team, request: pytest.FixtureRequest) -> User:
+    return part_of(request, "supervisor") or make_supervisor(team)
+
+
+@pytest.fixture
+def chat_server(db: None, request: pytest.FixtureRequest) -> ChatServer:
+    return part_of(request, "chat_server") or make_chat_server()
 
 
 def start(user: User, playbook: Playbook, **given: Any) -> Incident:

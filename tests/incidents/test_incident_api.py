@@ -10,24 +10,32 @@ from console.accounts.models import Team, User
 from console.catalogue.models import NoticeVersion
 from console.incidents.models import Incident, Playbook
 from console.incidents.services.stages import Choice
-from console.interactions.models import ChatServer, Interaction
+from console.interactions.models import Interaction
 from console.sends.models import Delivery, Send
 from tests.api.conftest import almighty, person, program
-from tests.incidents.incident_world import FIRST, KNOWN, SALES, SOLVED, make_payments, start
+from tests.incidents.incident_world import (
+    FIRST,
+    KNOWN,
+    SALES,
+    SOLVED,
+    chat_server,
+    made,
+    payments,
+    start,
+    supervisor,
+    team,
+)
 from tests.incidents.test_incident_pages import SECRET, of_two_teams
 from tests.incidents.test_incidents import set_status
 from tests.support.calling import Caller, error
 
 __all__ = ["almighty", "of_two_teams", "person", "program"]
 
+__all__ = ["chat_server", "made", "payments", "supervisor", "team"]  # fixtures
+
 pytestmark = pytest.mark.django_db
 
 Make = Callable[..., Interaction]
-
-
-@pytest.fixture
-def payments(make_notice: Callable[..., Any], chat_server: ChatServer) -> Playbook:
-    return make_payments(make_notice)
 
 
 @pytest.fixture

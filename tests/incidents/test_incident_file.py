@@ -14,8 +14,17 @@ from console.audit.models import AuditEntry
 from console.incidents.models import Incident, Playbook
 from console.incidents.services.following import incidents_follow
 from console.incidents.services.incidents import incident_close, stage_pause, stage_start
-from console.interactions.models import ChatServer, Interaction
-from tests.incidents.incident_world import FIRST, make_payments, start
+from console.interactions.models import Interaction
+from tests.incidents.incident_world import (
+    FIRST,
+    chat_server,
+    made,
+    make_payments,
+    payments,
+    start,
+    supervisor,
+    team,
+)
 from tests.incidents.test_incident_pages import SECRET, of_two_teams
 from tests.incidents.test_incidents import set_status
 from tests.support.factories import ROOT
@@ -23,15 +32,12 @@ from tests.support.working import work
 
 __all__ = ["of_two_teams"]
 
+__all__ = ["chat_server", "made", "payments", "supervisor", "team"]  # fixtures
+
 pytestmark = pytest.mark.django_db
 
 Make = Callable[..., Interaction]
 Browse = Callable[..., Client]
-
-
-@pytest.fixture
-def payments(make_notice: Callable[..., Any], chat_server: ChatServer) -> Playbook:
-    return make_payments(make_notice)
 
 
 def file_of(client: Client, incident: Incident) -> list[dict[str, Any]]:

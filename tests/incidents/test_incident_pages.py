@@ -17,20 +17,30 @@ from console.incidents.models import Incident, Playbook, Stage
 from console.incidents.services.following import incidents_follow
 from console.interactions.models import ChatServer, Interaction
 from console.sends.models import Delivery, Send
-from tests.incidents.incident_world import FIRST, KNOWN, SALES, SOLVED, hidden, make_payments, start
+from tests.incidents.incident_world import (
+    FIRST,
+    KNOWN,
+    SALES,
+    SOLVED,
+    chat_server,
+    hidden,
+    made,
+    make_payments,
+    payments,
+    start,
+    supervisor,
+    team,
+)
 from tests.incidents.test_incidents import set_status
 from tests.support.factories import make_playbook
+
+__all__ = ["chat_server", "made", "payments", "supervisor", "team"]  # fixtures
 
 pytestmark = pytest.mark.django_db
 
 Make = Callable[..., Interaction]
 Browse = Callable[..., Client]
 START = "/playbooks/payments/start/"
-
-
-@pytest.fixture
-def payments(make_notice: Callable[..., Any], chat_server: ChatServer) -> Playbook:
-    return make_payments(make_notice)
 
 
 @pytest.fixture

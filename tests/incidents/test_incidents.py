@@ -31,28 +31,26 @@ from console.interactions.models import ChatServer, Interaction
 from console.sends.control.approval import send_approve
 from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
 from console.sends.plan.promise import Promise
+from tests.incidents.incident_world import (
+    KNOWN,
+    SALES,
+    SOLVED,
+    chat_server,
+    made,
+    make_payments,
+    payments,
+    start,
+    supervisor,
+    team,
+)
 from tests.support.factories import REVIEWER, make_playbook
 from tests.support.working import work
+
+__all__ = ["chat_server", "made", "payments", "supervisor", "team"]  # fixtures
 
 pytestmark = pytest.mark.django_db
 
 Make = Callable[..., Interaction]
-SALES = {"queue": "sales"}
-KNOWN = {"name": "Known", "notice": "known", "is_standing": True, "update_minutes": 15}
-UPDATE = {"name": "Update", "notice": "update", "reach": "got_earlier", "is_standing": True}
-SOLVED = {"name": "Solved", "notice": "solved", "reach": "got_earlier"}
-
-
-@pytest.fixture
-def payments(make_notice: Callable[..., Any], chat_server: ChatServer) -> Playbook:
-    return make_payments(make_notice)
-
-
-def make_payments(make_notice: Callable[..., Any]) -> Playbook:
-    make_notice("We know that payments fail.", key="known")
-    make_notice("We are still on it.", key="update")
-    make_notice("Payments work again.", key="solved")
-    return make_playbook("payments", SALES, KNOWN, UPDATE, SOLVED)
 
 
 @pytest.fixture
@@ -61,10 +59,6 @@ def sales(make_interaction: Make) -> list[str]:
         make_interaction(name, queue="sales")
     make_interaction("b1", queue="billing")
     return ["s1", "s2", "s3"]
-
-
-def start(user: User, playbook: Playbook, **given: Any) -> Incident:
-    return incident_start(user.to_actor(), playbook, why="Payments fail since 10:00.", **given)
 
 
 def reached(incident: Incident, position: int) -> set[str]:

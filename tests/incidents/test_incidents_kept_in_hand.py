@@ -26,25 +26,33 @@ from console.incidents.services.incidents import (
     start_version,
 )
 from console.incidents.services.stages import Choice
-from console.interactions.models import ChatServer, Interaction
+from console.interactions.models import Interaction
 from console.sends.control.approval import send_approve
 from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.control.retry import send_retry_failed
 from console.sends.engine.caution import sends_go_on
 from console.sends.models import DeliveryStatus, Send, SendStatus
 from console.sends.plan.promise import Promise
-from tests.incidents.incident_world import KNOWN, SALES, SOLVED, UPDATE, make_payments, start
+from tests.incidents.incident_world import (
+    KNOWN,
+    SALES,
+    SOLVED,
+    UPDATE,
+    chat_server,
+    made,
+    payments,
+    start,
+    supervisor,
+    team,
+)
 from tests.incidents.test_incidents import set_status
 from tests.support.factories import REVIEWER, ROOT, make_playbook
+
+__all__ = ["chat_server", "made", "payments", "supervisor", "team"]  # fixtures
 
 pytestmark = pytest.mark.django_db
 
 Make = Callable[..., Interaction]
-
-
-@pytest.fixture
-def payments(make_notice: Callable[..., Any], chat_server: ChatServer) -> Playbook:
-    return make_payments(make_notice)
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from tests.support.mail_server import PASSWORD, USER
 from tests.support.mail_server import mail_server as run_server
 from tests.support.network import make_certificate
 
+pytestmark = pytest.mark.processes
+
 SECRET_URL = "smtp://console:p%40ss%2Fword%3A1@127.0.0.1:{port}"
 
 

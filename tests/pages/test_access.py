@@ -19,10 +19,15 @@ from console.incidents.services.incidents import incident_start
 from console.interactions.audience.audience import Audience
 from console.interactions.services import saved_view_create
 from console.sends.asking.saved_searches import saved_search_create
+from console.sends.models import Send
 from console.sends.plan.sending import send_create
 from console.sends.plan.values import SendOrder
 from console.webhooks.services import webhook_test
-from tests.support.factories import ROOT, make_playbook, make_public_webhook
+from tests.support.factories import ROOT, make_playbook, make_public_webhook, make_send
+from tests.support.factories import make_interaction as make_named_chat
+from tests.support.shown_texts import NAMED, SHOWN, make_interaction, make_notice, recorded
+
+__all__ = ["make_interaction", "make_notice"]  # fixtures
 
 PEOPLE = ["supervisor", "editor", "approver", "auditor", "administrator"]
 EVERYBODY = set(PEOPLE)
@@ -345,12 +350,48 @@ def test_nobody_gets_in_without_signing_in(
     assert {name: status for name, (status, _) in answers.items() if status != 401} == {}
 
 
+@pytest.fixture
+def waiting(world: dict[str, Any], supervisor: User, settings: Any) -> Send:
+    """A send that waits for an approver, who sees its texts."""
+    settings.APPROVAL_ABOVE = 1
+    chats = [make_named_chat(f"large{number}", user_data=NAMED).pk for number in range(2)]
+    return make_send(supervisor, "hello", chats)
+
+
+# Files, which have entries of their own.
+IN_THE_LEDGER = {"history-export"}
+OF_A_SEND = {"send-detail", "delivery-detail", "history"}
+PAGES_WITH_TEXTS = {
+    "supervisor": {
+        *OF_A_SEND,
+        *("chat-detail", "chat-now", "notice-compare", "playbook-detail", "send-resume"),
+    },
+    "editor": set(),
+    "approver": {"send-approvals"},
+    "auditor": {*OF_A_SEND, "delivery-proof", "history-export"},
+    "administrator": set(),
+}
+
+
+@pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize("who", PEOPLE)
-def test_only_the_right_roles_get_in(
-    who: str, world: dict[str, Any], browse: Callable[..., Client]
+def test_only_the_right_roles_get_in_and_each_text_that_is_shown_is_recorded(
+    who: str, world: dict[str, Any], browse: Callable[..., Client], settings: Any
 ) -> None:
     """Past the door a page may answer with what is wrong (409, 422), never with a crash."""
-    answers = _open_each(browse(world["people"][who]), world)
+    settings.RECORD_READING = True
+    client = browse(world["people"][who])
+    answers: dict[str, tuple[int, str]] = {}
+    shown: set[str] = set()
+    silent: set[str] = set()
+    for name in PAGES:
+        with transaction.atomic():
+            answers[name] = _answer(client, name, world)
+            if SHOWN in answers[name][1]:
+                (shown if recorded() or name in IN_THE_LEDGER else silent).add(name)
+            else:
+                assert recorded() == set(), name
+            transaction.set_rollback(True)
 
     got_in = {name for name, (_, html) in answers.items() if "403 permission_refused" not in html}
     assert got_in == {name for name, (*_, allowed) in PAGES.items() if who in allowed}
@@ -358,6 +399,8 @@ def test_only_the_right_roles_get_in(
         name: status for name, (status, _) in answers.items() if status == 401 or status >= 500
     }
     assert broken == {}
+    assert silent == set()
+    assert shown == PAGES_WITH_TEXTS[who]
 
 
 def test_somebody_without_any_role_is_told_who_can_help(

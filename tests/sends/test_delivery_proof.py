@@ -128,6 +128,7 @@ def test_it_is_small(proof: bytes) -> None:
     assert len(as_file(without)) <= 8192
 
 
+@pytest.mark.processes
 def test_a_third_party_needs_two_files_and_the_key(proof: bytes, tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     alone.mkdir()

