@@ -31,6 +31,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -49,6 +50,8 @@ BATCHES_AT_ONCE = 256
 STREAMS = 10_000
 # It has a dozen fields.
 MANIFEST_MOST = 1024 * 1024
+# Of a line, in bytes. The longest entry, of a send to all chats of a large site, has some MB.
+LINE_MOST = 64 * 1024 * 1024
 ENTRIES, MANIFEST, CHECKPOINTS = "entries.jsonl", "manifest.json", "checkpoints.jsonl"
 SEALS, SEND, DELIVERIES = "seals.jsonl", "send.json", "deliveries.jsonl"
 TREE, LEAF_KEYS = "tree.json", "leaf_keys.jsonl"
@@ -1181,6 +1184,20 @@ def _release_complaint(entry: Mapping[str, Any], also: Mapping[str, Any]) -> str
 # --- An export ---------------------------------------------------------------------------------
 
 
+class _Bounded:
+    """A file of an export. Each line and each reading has an end: a small zip file may hold a line
+    of gigabytes. What is longer comes in pieces, which are no entries."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(partial(self._file.readline, LINE_MOST), b"")
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size if size >= 0 else LINE_MOST)
+
+
 class _Export:
     """An export's files, in a folder or a zip file, and its manifest."""
 
@@ -1207,14 +1224,14 @@ class _Export:
         return "send" in self.manifest
 
     @contextmanager
-    def open(self, name: str) -> Iterator[IO[bytes]]:
+    def open(self, name: str) -> Iterator["_Bounded"]:
         try:
             if self.zip is None:
                 with (self.path / name).open("rb") as file:
-                    yield file
+                    yield _Bounded(file)
             else:
                 with self.zip.open(name) as file:
-                    yield io.BufferedReader(file, 1024 * 1024)  # type: ignore[type-var]
+                    yield _Bounded(io.BufferedReader(file, 1024 * 1024))  # type: ignore[type-var]
         except (FileNotFoundError, KeyError) as error:
             raise Unreadable(
                 phrase(

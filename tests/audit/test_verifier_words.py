@@ -180,6 +180,29 @@ def test_a_zip_file_is_no_bomb_for_the_verifier(tmp_path: Path) -> None:
         verify.verify_export(path, Keys([KEY]))
 
 
+@pytest.mark.django_db
+def test_a_line_without_end_is_not_read_to_its_end(
+    export: Path, settings: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "bomb.zip"
+    with (
+        zipfile.ZipFile(export) as whole,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        for name in whole.namelist():
+            with archive.open(name, "w") as file:
+                file.write(whole.read(name))
+                for _ in range(1024 if name == verify.ENTRIES else 0):
+                    file.write(bytes(1024 * 1024))
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({2**29},) * 2)\n"
+    program = tmp_path / "limited.py"
+    program.write_text(limited + Path(verify.__file__).read_text("utf-8"), "utf-8")
+    words = [sys.executable, "-I", program, path, "--key", public_key(settings.AUDIT_KEY)]
+    told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (told.returncode, told.stderr) == (1, "")
+    assert "Where entry 2 should be" in told.stdout
+
+
 def test_of_the_proof_of_a_send_no_head_is_passed_over(tmp_path: Path) -> None:
     """Which it is, its manifest says, before anything of it is believed."""
     path = tmp_path / "proof.zip"
