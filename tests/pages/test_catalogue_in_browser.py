@@ -1,5 +1,6 @@
 """Finding a notice in a real Chromium: by its shortcut, and by its star."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -35,11 +36,11 @@ def test_axe_finds_nothing(sit_down: Callable[..., Desk]) -> None:
 def test_a_shortcut_and_enter_choose_the_notice(sit_down: Callable[..., Desk]) -> None:
     desk = sit_down()
     page = desk.let_in("sue")
-    choose_chats(page, 1)
+    choose_chats(page, 3)  # one of them may end meanwhile
     choose_notice(page, "/busy")
     chosen = page.locator(".picker__option:has(input:checked)")
     expect(chosen).to_contain_text("Busier than usual")
-    expect(page.locator("#preview")).to_contain_text("1 ready")
+    expect(page.locator("#preview")).to_contain_text(re.compile(r"[1-3] ready"))
 
 
 def test_a_star_stays_and_brings_its_notice_to_the_top(sit_down: Callable[..., Desk]) -> None:
