@@ -1,15 +1,37 @@
 """The ledger: what happened, in an order that nobody can change unnoticed."""
 
 import base64
+import json
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.fields.json import KeyTransform
 
 from console.audit.actions import Action
 from console.audit.chain import canonical_time
 
 ACTION_LABELS = dict(Action.choices)
+# Of data that are no entry's, in characters.
+UNREADABLE_SHOWN = 200
+
+
+class EntryData(models.JSONField):
+    """A mapping, whatever somebody has put there past the console: pages can show such an entry,
+    and no verification takes it for what was hashed."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        if value is None or isinstance(expression, KeyTransform):
+            return super().from_db_value(value, expression, connection)
+        try:
+            data = json.loads(value)
+        except RecursionError:
+            data = None
+        return data if isinstance(data, dict) else {"unreadable": value[:UNREADABLE_SHOWN]}
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
 
 
 class AuditEntry(models.Model):
@@ -26,7 +48,7 @@ class AuditEntry(models.Model):
     target_kind = models.CharField(max_length=32)
     target_ref = models.CharField(max_length=128)
     target_name = models.CharField(max_length=255)
-    data = models.JSONField(default=dict)
+    data = EntryData(default=dict)
     prev_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 

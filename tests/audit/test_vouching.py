@@ -4,14 +4,18 @@ a process's key signs by that key alone."""
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
+from console.accounts.models import User
 from console.audit import signing
 from console.audit.chain import canonical, canonical_time, entry_hash
 from console.audit.checkpoints import new_key, public_key
@@ -302,3 +306,17 @@ def test_what_the_verifier_can_not_understand_is_found(
     export_to(path)
     report = verify_export(path, Keys([public_key(settings.AUDIT_KEY)]))
     assert [finding.seq for finding in report.findings] == [11]
+
+
+@pytest.mark.parametrize("data", ["[]", "null", "[" * 3000 + "]" * 3000], ids=lambda each: each[:4])
+def test_one_that_no_page_can_read_closes_none(
+    data: str, browse: Callable[[User | None], Client], auditor: User
+) -> None:
+    for action in ("send.created", "user.changed", "noted"):
+        put_in(action, data)
+    page = browse(auditor).get(reverse("audit"))
+    assert page.status_code == 200
+    assert page.content.decode().count("unreadable") >= 3
+    file = browse(auditor).post(reverse("audit-list-export"), {"format": "jsonl"})
+    assert file.status_code == 200
+    assert b"".join(file).count(b"unreadable") == 3
