@@ -557,6 +557,7 @@ UNRECORDED = {
 PARTS = {
     "sends.blank": "of interaction_erase and texts_expire, which record it",
     "audit.append": "of record_many, for entries of several times",
+    "audit.leaves_add": "of tree_grow",
     "audit.process_key_make": "writes nothing; what the key signs first brings its certificate",
     "accounts.approval_record": "part of each approval, which records it",
     "sends.control_entry": "of send_approve and record_control; it makes the entry",
