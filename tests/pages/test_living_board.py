@@ -204,9 +204,10 @@ def test_what_is_chosen_next_stays_while_the_last_send_is_followed(
 ) -> None:
     page = sit_at_the_board(sit_down, crowd)
     first, second = (page.locator("#board-rows input.pick").nth(row) for row in (60, 61))
-    ids = [box.evaluate("box => box.closest('tr').dataset.id") for box in (first, second)]
-    for chat in ids:
-        crowd.keep(chat)
+    with crowd.still():
+        ids = [box.evaluate("box => box.closest('tr').dataset.id") for box in (first, second)]
+        for chat in ids:
+            crowd.keep(chat)
     first, second = (page.locator(f"tr[data-id='{chat}'] input.pick") for chat in ids)
     first.check()
     page.get_by_role("radio", name=re.compile("busier than")).check(force=True)
