@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from console.audit.chain import canonical, canonical_time
@@ -39,8 +38,6 @@ from console.audit.verify import (
 )
 
 ENTRIES_A_FETCH = 2000
-# In place of an entry that can't be read: a verifier says so.
-TOO_DEEP = b"too deep\n"
 
 
 def ledger_lines(
@@ -61,33 +58,9 @@ def ledger_said(
     entries = AuditEntry.objects.filter(seq__gt=after)
     if upto is not None:
         entries = entries.filter(seq__lte=upto)
-    for entry in _read(entries.order_by("seq")[:most]):
-        if entry.get_deferred_fields():
-            yield entry, b"", TOO_DEEP
-            continue
+    for entry in entries.order_by("seq")[:most].iterator(ENTRIES_A_FETCH):
         said = canonical(as_hashed(entry))
         yield entry, said, export_line(said, entry.hash)
-
-
-def _read(entries: QuerySet[AuditEntry]) -> Iterator[AuditEntry]:
-    """Yield entries; without their data those that are nested deeper than Python reads, as the
-    console writes none."""
-    last = 0
-    try:
-        for entry in entries.iterator(ENTRIES_A_FETCH):
-            yield entry
-            last = entry.seq
-    except RecursionError:
-        for seq in entries.values_list("seq", flat=True).iterator():
-            if seq > last:
-                yield _read_one(seq)
-
-
-def _read_one(seq: int) -> AuditEntry:
-    try:
-        return AuditEntry.objects.get(seq=seq)
-    except RecursionError:
-        return AuditEntry.objects.defer("data").get(seq=seq)
 
 
 def signatures_said(after: int, upto: int) -> Iterator[dict[str, Any]]:

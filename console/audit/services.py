@@ -257,9 +257,8 @@ def _checkpoint_newest(foreign: Foreign = ()) -> AuditCheckpoint | None:
             target = ("key", key_id, f"key {key_id}")
             record(CONSOLE, Action.AUDIT_KEY_CHANGED, target=target, data={"from": last.key_id})
             entries_write()
-            newest = AuditEntry.objects.only("seq", "hash").latest(
-                "seq"
-            )  # that entry; this holds the chain's lock
+            # That entry, since this transaction holds the chain's lock.
+            newest = AuditEntry.objects.only("seq", "hash").latest("seq")
         said = _require_signed(last, newest.seq, foreign)
         at = canonical_time(near_now())
         said |= {"seq": newest.seq, "hash": newest.hash, "at": at}

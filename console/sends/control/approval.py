@@ -107,10 +107,11 @@ def _what_leaves(send: Send) -> dict[str, object]:
 def _require_asked_for(send: Send, leaves: Mapping[str, object]) -> None:
     """Raise Conflict if the chats are not those that the entry of the request tells of: somebody
     wrote to the database. Without that entry, which may be archived, there is nothing to compare
-    with."""
+    with. It is the first of its kind: a later one was put in."""
     of_send = AuditEntry.objects.filter(target_kind="send", target_ref=str(send.pk))
-    created = of_send.filter(action=Action.SEND_CREATED).first()
-    if created is not None and created.data["targets_sha256"] != leaves["targets_sha256"]:
+    created = of_send.filter(action=Action.SEND_CREATED).order_by("seq").first()
+    asked = created.data.get("targets_sha256") if created is not None else None
+    if asked is not None and asked != leaves["targets_sha256"]:
         raise Conflict(
             "send_of_other_chats",
             "The chats of this send are not those that {sender} asked for, as the audit trail "
