@@ -10,9 +10,12 @@ from django.utils import timezone
 
 from console.accounts.models import User
 from console.accounts.roles import Role
+from console.audit.actions import Action
+from console.audit.models import AuditEntry
 from console.catalogue.content.notices import notice_retire
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
 from console.sends import selectors
+from console.sends.control import approval
 from console.sends.control.approval import send_approve, send_reject, send_reschedule
 from console.sends.control.pausing import send_cancel, send_pause
 from console.sends.engine.record import deliveries_expire, sends_release
@@ -344,3 +347,20 @@ def test_a_send_to_more_chats_than_were_asked_for_is_not_approved(
     large.refresh_from_db()
     assert large.status == SendStatus.AWAITING_APPROVAL
     send_reject(approver.to_actor(), large, reason="Somebody changed it")
+
+
+@pytest.mark.usefixtures("chat_server")
+def test_an_entry_that_was_put_in_later_asks_for_no_chats(
+    large: Send, approver: User, make_interaction: Callable[..., Any]
+) -> None:
+    delivery = large.deliveries.earliest("pk")
+    delivery.pk, delivery.interaction_id = None, make_interaction("elsewhere").pk
+    delivery.save(force_insert=True)
+    leaves = approval._what_leaves(large)["targets_sha256"]
+    asked = AuditEntry.objects.get(action=Action.SEND_CREATED, target_ref=str(large.pk))
+    asked.seq = AuditEntry.objects.latest("seq").seq + 1
+    asked.data = {**asked.data, "targets_sha256": leaves}
+    asked.save(force_insert=True)
+    with pytest.raises(Conflict) as refused:
+        send_approve(approver.to_actor(), large)
+    assert refused.value.code == "send_of_other_chats"
