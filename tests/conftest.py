@@ -36,6 +36,7 @@ from tests.support.template_database import (
     copy_what_is_migrated,
     end_left_sessions,
     keep_a_copy,
+    stop_autovacuum,
 )
 from tests.support.untraced import Untraced
 from tests.support.usual_settings import USUAL, forget_what_was_found_out
@@ -148,6 +149,7 @@ def django_db_modify_db_settings(
     django_db_modify_db_settings: None, django_db_blocker: Any
 ) -> None:
     with django_db_blocker.unblock():
+        stop_autovacuum()
         copy_what_is_migrated()
 
 
