@@ -1,8 +1,10 @@
 """The pages in a real Chromium, against the running demo: keyboard, live refresh, accessibility."""
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
@@ -306,7 +308,7 @@ def test_jumping_to_a_page_by_keyboard(sit_down: Callable[..., Desk]) -> None:
 
 STREAM_IN_THE_HAND_OF_THE_TEST = """
 window.EventSource = class extends EventTarget {
-  constructor() { super(); window.stream = this; }
+  constructor(url) { super(); this.url = url; window.stream = this; }
   close() {}
 };
 """
@@ -342,6 +344,33 @@ def test_a_change_during_a_refresh_is_not_lost(sit_down: Callable[..., Desk]) ->
     page.evaluate(tell)
     with page.expect_request("**/board/rows/**"):
         held[0].continue_()
+
+
+def test_a_new_part_of_the_page_hears_what_changed_since_it_was_asked_for(
+    sit_down: Callable[..., Desk],
+) -> None:
+    """The stream is exchanged for one that follows more: what came in between is not lost."""
+    desk = sit_down()
+    desk.context.add_init_script(STREAM_IN_THE_HAND_OF_THE_TEST)
+    page = desk.let_in("sue")
+    desk.go("/board/")
+    wait_for_scripts(page)
+
+    def since() -> int:
+        return int(parse_qs(urlsplit(page.evaluate("stream.url")).query)["since"][0])
+
+    of_the_page = since()
+    page.evaluate("stream.dispatchEvent(new MessageEvent('alive', {data: '10'}))")
+    held: list[Route] = []
+    page.route("**/new-part/", lambda route: held.append(route))
+    page.evaluate("() => void htmx.ajax('GET', '/new-part/', {target: 'main', swap: 'beforeend'})")
+    while not held:
+        page.wait_for_timeout(10)
+    on_its_way = 1000 * time.time()
+    page.wait_for_timeout(50)
+    held[0].fulfill(body='<p id="new" data-live-topic="send-7">New</p>', content_type="text/html")
+    page.wait_for_function("stream.url.includes('topic=send-7')")
+    assert of_the_page < since() <= on_its_way
 
 
 def test_what_was_chosen_before_the_scripts_came_is_previewed(

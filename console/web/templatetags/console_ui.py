@@ -248,9 +248,9 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def server_time(context: template.Context) -> str:
-    """Return the present time by PostgreSQL's clock, for server-clock.js."""
-    now, took = stamp(arrived_at(context.get("request")))
-    return f"{now} {took}"
+    """Return the moment by PostgreSQL's clock, for server-clock.js: time, and how long the request
+    has been here at least and at most."""
+    return " ".join(map(str, stamp(arrived_at(context.get("request")))))
 
 
 @register.simple_tag
