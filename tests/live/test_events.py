@@ -523,7 +523,7 @@ def test_a_stream_that_reads_too_slowly_looks_anew() -> None:
             await hub.listening()
             await publish(*topics)
             async with asyncio.timeout(DEADLINE_SECONDS):
-                while queue.empty() or queue._queue[-1] != "*":  # type: ignore[attr-defined]
+                while queue.empty() or queue._queue[-1] != "*":
                     await asyncio.sleep(0.01)
             assert queue.qsize() == 1
 
