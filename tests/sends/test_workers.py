@@ -88,7 +88,9 @@ class WorkerProcess:
         return status, self.lines()[-1]["event"] if status == 0 else ""
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """The last one may not be whole yet."""
+        lines = self.log.read_text().splitlines(True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def holds(self) -> set[str]:
         """The Chat Servers of which it has the lease."""
