@@ -220,5 +220,5 @@ def test_what_is_written_in_part_goes_no_further(ors: Orchestration) -> None:
         await channel.close(listen=NEVER)
         return asked, listening
 
-    asked, listening = run(send(), within=20)
+    asked, listening = run(send())
     assert (asked.kinds, listening) == ([("settled", UNKNOWN)], 0)
