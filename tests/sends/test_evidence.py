@@ -370,8 +370,12 @@ def in_thread(act: Callable[[], object]) -> threading.Thread:
 
 
 def is_somebody_waiting() -> bool:
+    """For this session: other tests of the same cluster wait too."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks "
+            "WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+        )
         return bool(cursor.fetchone()[0])
 
 
