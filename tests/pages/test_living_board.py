@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.pages.browsing import Desk
 from tests.pages.crowd import Crowd
-from tests.pages.test_in_browser import send_button, wait_for_scripts
+from tests.pages.test_in_browser import HEAR_NOTHING, send_button, wait_for_scripts
 from tests.support.axe import faults
 from tests.support.demos import Demo, until
 
@@ -269,14 +269,6 @@ def test_what_is_new_comes_when_it_is_asked_for_or_nobody_is_there(
     after = page.evaluate(top, reading)
     assert after is None or abs(after - before) <= 1
     assert page.evaluate("document.activeElement.matches('#board-rows input.pick')")
-
-
-# What the stream brings is heard by nobody any more.
-HEAR_NOTHING = """
-() => {
-  for (const list of document.querySelectorAll("[data-live-rows]")) list.dataset.liveRows = "none";
-}
-"""
 
 
 # Which rows stand in the list, as they look, without what counts on by itself.
