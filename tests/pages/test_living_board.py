@@ -222,10 +222,11 @@ def test_what_is_chosen_next_stays_while_the_last_send_is_followed(
 
 
 def bring_in_what_is_new(page: Page) -> None:
-    """The list, which has waited while one composed."""
-    show = page.get_by_role("button", name="Show", exact=True)
-    if show.is_visible():
-        show.click()
+    """The list, which has waited while one composed. It may come by itself at this moment."""
+    page.evaluate("""() => {
+      const show = document.querySelector("[data-news-show]");
+      if (show.checkVisibility()) show.click();
+    }""")
 
 
 def press(page: Page) -> str:
