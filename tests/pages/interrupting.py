@@ -106,6 +106,7 @@ def write(desk: Desk, words: str, key: str = "agent-soon") -> Page:
 def saves(page: Page) -> None:
     page.get_by_role("button", name="Save draft").click()
     expect(page.get_by_text("Draft saved.")).to_be_visible()
+    wait_for_scripts(page)  # which throw the kept copy away
 
 
 def lose_answer(route: Route) -> None:
