@@ -128,7 +128,8 @@ def sessions(browser: Browser, demo: Demo) -> Callable[[str], str]:
 
 
 def sign_in(page: Page, name: str) -> None:
-    """With the keyboard alone; the name's field has the focus already."""
+    """With the keyboard alone; the name's field has the focus by itself."""
+    expect(page.get_by_label("Name")).to_be_focused()
     page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
