@@ -233,7 +233,7 @@ def test_a_follow_up_is_ready_to_compose(sit_down: Callable[..., Desk], marked: 
     pick_notice(page, "agent will be")
     expect(send_button(page)).to_contain_text("Send to 3 customers")
     send_button(page).click()
-    expect(page.locator(".send__state")).to_contain_text("3 of 3 delivered", timeout=30_000)
+    expect(page.locator(".send__state")).to_contain_text("3 of 3 delivered")
     # The list has heard of it: each row says what its customer has just got.
     expect(rows(page).first.locator(".last")).to_contain_text("An agent will be with you shortly")
     page.get_by_role("link", name="Open this send").click()

@@ -60,7 +60,6 @@ def choose_notice(page: Page, words: str) -> None:
     page.keyboard.press("Enter")
 
 
-def send_button(page: Page) -> Any:
 # Changes of the list are not heard any more.
 HEAR_NOTHING = """
 () => {
@@ -72,6 +71,7 @@ HEAR_NOTHING = """
 """
 
 
+def send_button(page: Page) -> Any:
     return page.locator("[data-send-button]")
 
 
@@ -89,7 +89,7 @@ def test_the_keyboard_alone_sends_and_the_customer_reads_it(
     page.keyboard.press("Enter")
     expect(page.locator(".selection [data-selection-count]")).to_have_text("0")
     state = page.locator(".send__state")
-    expect(state).to_contain_text("Finished", timeout=30_000)
+    expect(state).to_contain_text("Finished")
 
     page.get_by_role("link", name="Open this send").click()
     delivered = page.locator("#deliveries tbody tr", has_text="Delivered").first
@@ -189,11 +189,11 @@ def test_the_selection_stays_while_the_board_lives(sit_down: Callable[..., Desk]
 
     # The demo's customers come and go: sooner or later something waits to be shown.
     show = page.get_by_role("button", name="Show", exact=True)
-    expect(show).to_be_visible(timeout=30_000)
+    expect(show).to_be_visible()
     marked = page.locator("#board-rows input:checked").evaluate_all("all => all.map(b => b.value)")
     assert set(marked) == set(chosen)
-    show.click()
     page.evaluate(HEAR_NOTHING)  # or there may be more to show before anybody looks
+    show.click()
 
     expect(show).to_be_hidden()
     expect(page.locator(".selection [data-selection-count]")).to_have_text("3")
@@ -270,12 +270,10 @@ def test_a_broken_stream_is_said_and_the_page_stays_readable(
     desk.context.route("**/events/**", lambda route: route.abort())
     page = desk.sign_in("sue")
 
-    expect(page.get_by_text(re.compile(r"Connection lost. What you see is as of"))).to_be_visible(
-        timeout=15_000
-    )
+    expect(page.get_by_text(re.compile(r"Connection lost. What you see is as of"))).to_be_visible()
     expect(rows(page).first).to_be_visible()
     desk.context.unroute("**/events/**")
-    expect(page.locator("[data-stale-band]")).to_be_hidden(timeout=15_000)
+    expect(page.locator("[data-stale-band]")).to_be_hidden()
 
 
 def test_without_scripts_a_notice_can_be_sent(sit_down: Callable[..., Desk], staying: str) -> None:

@@ -38,7 +38,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WAIT_MILLISECONDS = 20_000
+WAIT_MILLISECONDS = 45_000  # what a busy machine may take
 
 
 def chromium_path() -> str | None:
