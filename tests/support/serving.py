@@ -100,11 +100,12 @@ class Server(Program):
     def raw(self, request: bytes) -> bytes:
         """What it answers to these bytes until it ends the connection, or waits for more."""
         answer = b""
-        with socket.create_connection(self.place, timeout=RAW_SECONDS) as line:
+        with socket.create_connection(self.place, timeout=SECONDS) as line:
             line.sendall(request)
             with suppress(TimeoutError, ConnectionResetError):
                 while part := line.recv(65536):
                     answer += part
+                    line.settimeout(RAW_SECONDS)  # what it still says comes soon
         return answer
 
 
