@@ -336,7 +336,7 @@ def test_open_pages_are_told(chat_server):
             lambda: chat_server_release(ROOT, chat_server),
         ):
             change()
-            notes = connection.connection.notifies(timeout=10, stop_after=2)
+            notes = connection.connection.notifies(timeout=60, stop_after=2)
             assert notifications.CHAT_SERVERS in {note.payload for note in notes}
     finally:
         connection.close()
