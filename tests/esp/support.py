@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 UNBUFFERED = "PYTHONUNBUFFERED"  # it would hide a ready line that is not flushed
 SIMULATOR = [sys.executable, "-W", "error", "-m", "console.esp.simulator"]
 SOON = 0.15  # seconds: a timeout that a test waits out
+LATER = 1.5  # seconds: the same, within which a request arrives on a busy machine, too
 PATIENCE = 40.0  # seconds: what a busy machine may take; less than NEVER
 NEVER = 60.0  # seconds: a timeout that must not be what ends the test
 
