@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 
 
 @dataclass
