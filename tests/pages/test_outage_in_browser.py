@@ -171,10 +171,19 @@ def test_from_the_board_to_the_file(
         print(f"\n{outage.hands.__name__}: {figures}")
 
 
+# What a page says as it comes: some of it goes by itself.
+AT_FIRST = """
+document.addEventListener("DOMContentLoaded", () => {
+  window.atFirst = document.body.textContent;
+});
+"""
+
+
 def test_two_supervisors_at_once_start_it_once(demo: Demo, sit_down: Callable[..., Desk]) -> None:
     desks = [sit_down(), sit_down()]
     begun = time.time()
     for desk, name in zip(desks, ("sue", "sam"), strict=True):
+        desk.context.add_init_script(AT_FIRST)
         desk.let_in(name)
         desk.go("/playbooks/parcels-late/start/")
         desk.page.get_by_label("What happened").fill("The ferry does not sail.")
@@ -186,15 +195,15 @@ def test_two_supervisors_at_once_start_it_once(demo: Demo, sit_down: Callable[..
         desk.page.wait_for_url("**/incidents/*/")
     pages = [desk.page for desk in desks]
     assert pages[0].url == pages[1].url
-    led = [page.get_by_text("started this playbook already").count() for page in pages]
-    assert sorted(led) == [0, 1]
+    led = ["started this playbook already" in page.evaluate("atFirst") for page in pages]
     now = pages[0].locator(".stages__one--now")
     expect(now.locator(".status--delivered")).not_to_have_text("reached 0")
     expect(now.locator(".status--sending")).to_have_count(0, timeout=PATIENCE_SECONDS * 1000)
     journal = Counter(line.chat for line in given(demo, begun))
     assert journal
+    close(Mouse(pages[0]))  # or its stage would stand in the next test, too
     assert set(journal.values()) == {1}
-    close(Mouse(pages[0]))
+    assert sorted(led) == [False, True]
 
 
 # --- What the tests look at ----------------------------------------------------------------------
