@@ -39,7 +39,7 @@ from console.sends.plan.testing import send_test_create
 from console.sends.plan.values import SendOrder
 from tests.support.signing_in import sign_in
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 
 
 def connected(*missed: str) -> str:
