@@ -129,3 +129,14 @@ def test_facts_are_read_along_their_index_and_nothing_else_is(history: None, aud
     with connection.execute_wrapper(look):
         assert history_search(auditor.to_actor(), given).order_by("pk")[:PAGE]
     assert seen == {True: {"off"}, False: {"on"}}
+
+
+@pytest.mark.parametrize("column", ["text", "marks"])
+def test_what_a_search_compares_lies_in_the_row_of_a_part(column: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attstorage::text FROM pg_attribute "
+            "WHERE attrelid = 'sends_historypart'::regclass AND attname = %s",
+            [column],
+        )
+        assert cursor.fetchone() == ("m",)

@@ -285,7 +285,7 @@ class _Search:
             if any(first <= row.pk <= last for first, last in theirs.get(row.send_id, ()))
         }
         if self._rows is not None:
-            self._rows.update(found)
+            self._rows |= found
         return set(found)
 
     def _read_row_condition(self) -> Q:

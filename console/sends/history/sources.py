@@ -30,6 +30,8 @@ COMBINATIONS_MOST = 300
 NEAREST_PARTS = 200
 # So many spans of a level are one of the next.
 SPANS_MOST = 16
+# So many times the spans before are the next ones if facts are asked for, too.
+NARROW_GROWTH = 4
 LAST = 2**63 - 1
 ENDED = tuple(str(status) for status in DeliveryStatus if status not in OPEN_STATUSES)
 
@@ -82,6 +84,11 @@ COLUMNS = {
     "servers": "chat_server_name",
 }
 TYPES = {"statuses": "varchar", "versions": "bigint", "origins": "bigint", "servers": "varchar"}
+AS_READ = {
+    "versions": "f.version_id + 0",
+    "origins": "f.origin_id + 0",
+    "servers": "f.chat_server_name || ''",
+}
 BESIDE_STATUS = ("versions", "origins", "servers")
 
 
@@ -98,7 +105,7 @@ def parts_with(facts: Facts, place: Place) -> Iterator[Part]:
         chosen = _nearest_half(behind, newest_first=newest_first)
         each_most = max(least, 2 * most // len(chosen))
         for key, parts in _with_keys(keys, chosen, place, each_most).items():
-            waiting.update(parts)
+            waiting |= set(parts)
             if len(parts) == each_most:
                 behind[key] = parts[-1].last_id
             else:
@@ -159,7 +166,8 @@ def _with_keys(
     columns = [COLUMNS[name] for name in keys.names]
     arrays = ", ".join(f"%s::{TYPES[name]}[]" for name in keys.names)
     wanted = [f"f.{column} = k.{column}" for column in columns]
-    wanted += [f"f.{COLUMNS[name]} = ANY(%s::{TYPES[name]}[])" for name in keys.compared]
+    # An expression, so that no index of these values is read instead, and sorted.
+    wanted += [f"{AS_READ[name]} = ANY(%s::{TYPES[name]}[])" for name in keys.compared]
     ends = (
         ("f.last_id < k.behind", "f.last_id > %s")
         if place.newest_first
@@ -203,14 +211,17 @@ def parts_with_text(text: str, facts: Facts, place: Place) -> Iterator[Part]:
     of texts, in more and more spans of the history at a time.
     """
     fitting, low, high = _fitting(text, facts), place.after, place.reach
-    for most in (FIRST_PARTS, NEAREST_PARTS - FIRST_PARTS):
+    # With facts few parts of a span fit, and few of those that are near.
+    is_narrow = any(_marks(facts))
+    for most in (FIRST_PARTS,) if is_narrow else (FIRST_PARTS, NEAREST_PARTS - FIRST_PARTS):
         nearest = _nearest(fitting, _parts_between(low, high, place), place, most)
         yield from (part for part, is_found in nearest if is_found)
         if len(nearest) < most:
             return
         last_id = nearest[-1][0].last_id
         low, high = (low, last_id) if place.newest_first else (last_id, high)
-    for marks in _spans(low, high, newest_first=place.newest_first):
+    growth = NARROW_GROWTH if is_narrow else 1
+    for marks in _spans(low, high, newest_first=place.newest_first, growth=growth):
         found = _parts_between(low, high, place).filter(fitting, marks__overlap=marks)
         rows = found.order_by().values_list("last_id", "first_id", "send_id")
         yield from sorted((Part(*row, False) for row in rows), reverse=place.newest_first)
@@ -260,18 +271,19 @@ def _nearest(
     ]
 
 
-def _spans(after: int, before: int, *, newest_first: bool) -> Iterator[list[str]]:
+def _spans(after: int, before: int, *, newest_first: bool, growth: int) -> Iterator[list[str]]:
     """Yield marks of spans that cover the last ids between these from one end: few ids first, and
-    then as many as were covered before."""
+    then `growth` times as many as were covered before."""
     ends = HistoryPart.objects.aggregate(low=Min("last_id"), high=Max("last_id"))
     if ends["low"] is None:
         return
     low, high = max(after + 1, ends["low"]), min(before - 1, ends["high"])
     covered = 0
     while low <= high:
-        level = max((each for each in LEVELS if 1 << each <= covered), default=LEVELS[0])
+        wanted = covered * growth
+        level = max((each for each in LEVELS if 1 << each <= wanted), default=LEVELS[0])
         first, last = low >> level, high >> level
-        number = max(1, min(covered >> level, SPANS_MOST))
+        number = max(1, min(wanted >> level, SPANS_MOST))
         if newest_first:
             # Up to the limit of a larger span, so that those can follow.
             first = max(first, last - number + 1, last & ~(SPANS_MOST - 1))
