@@ -1,14 +1,18 @@
 """One worker with many Chat Servers beside the same with few, and the connections that it keeps."""
 
 import os
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
+import psutil
 from django.db import connection
 
 from tests.support.simulators import running_simulator
 from tools.bench.measures import create_send
+from tools.bench.processors import DATABASE, SIMULATOR, Busy, seconds_of_postgresql
 from tools.bench.progress import say
 from tools.bench.results import Goal, Pair, Row, row
 from tools.bench.served import await_finished
@@ -19,6 +23,7 @@ DELIVERIES = 20_000
 # A connection that nobody uses is closed after 30 s (console.sends.engine.dispatcher).
 IDLE_SECONDS = 40.0
 NAME = "notice-console-bench-worker"
+WORKER = "worker"
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
 
 
@@ -34,22 +39,35 @@ def many(world: World) -> list[Row]:
             )
         of_few, of_many = _chats(names[:FEW], number), _chats(names, number)
         with _named(), worker(world.folder):
-            _rate(of_many[:MANY])  # all is connected
-            rounds = []
+            processes = {WORKER: _worker(), SIMULATOR: psutil.Process(simulator.process.pid)}
+            _take(of_many[:MANY], processes)  # all is connected
+            rounds: list[tuple[_Taken, _Taken]] = []
             most = 0
-            for round_ in range(world.rounds):
-                rounds.append(Pair(_rate(of_many), _rate(of_few)))
+            for index in range(world.rounds):
+                # Each comes first in turn: tables grow, and the machine has other work.
+                order = (of_many, of_few) if index % 2 == 0 else (of_few, of_many)
+                taken = [_take(ids, processes) for ids in order]
+                rounds.append((taken[index % 2], taken[1 - index % 2]))
                 most = max(most, _connections())
-                say(f"many: round {round_ + 1} of {world.rounds}, ratio {rounds[-1].ratio:.3f}")
+                ratio = rounds[-1][0].rate / rounds[-1][1].rate
+                say(f"many: round {index + 1} of {world.rounds}, ratio {ratio:.3f}")
             time.sleep(IDLE_SECONDS)
             kept = _connections()
     return [
         row(
             "many",
             f"one worker with {MANY} Chat Servers : with {FEW}, {len(of_many):,} deliveries",
-            rounds,
+            [Pair(many.rate, few.rate) for many, few in rounds],
             unit="deliveries/s",
             goal=Goal(least=0.8),
+        ),
+        row(
+            "many",
+            f"a delivery keeps processors busy, {FEW} Chat Servers : {MANY}",
+            [Pair(sum(few.busy.values()), sum(many.busy.values())) for many, few in rounds],
+            unit="µs",
+            note=f"{FEW}: {_told([few.busy for _many, few in rounds])}\n"
+            f"{MANY}: {_told([many.busy for many, _few in rounds])}",
         ),
         row(
             "many",
@@ -78,11 +96,38 @@ def _chats(names: Sequence[str], number: int) -> list[str]:
     return [ids[server * each + n] for n in range(each) for server in range(len(names))]
 
 
-def _rate(ids: Sequence[str]) -> float:
+class _Taken(NamedTuple):
+    """Deliveries a second, and how long each keeps processors busy in each place, in µs."""
+
+    rate: float
+    busy: Busy
+
+
+def _take(ids: Sequence[str], processes: dict[str, psutil.Process]) -> _Taken:
     _seconds, send = create_send(ids)
-    started = time.perf_counter()
+    before, started = _busy(processes), time.perf_counter()
     await_finished(send)
-    return len(ids) / (time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    after = _busy(processes)
+    busy = {place: 1e6 * (after[place] - before[place]) / len(ids) for place in after}
+    return _Taken(len(ids) / seconds, busy)
+
+
+def _busy(processes: dict[str, psutil.Process]) -> Busy:
+    """Seconds of a processor's time, so far."""
+    busy = {place: sum(process.cpu_times()[:2]) for place, process in processes.items()}
+    return {**busy, DATABASE: seconds_of_postgresql()}
+
+
+def _told(rounds: Sequence[Busy]) -> str:
+    medians = {place: statistics.median(one[place] for one in rounds) for place in rounds[0]}
+    return ", ".join(f"{place} {value:.1f} µs" for place, value in medians.items())
+
+
+def _worker() -> psutil.Process:
+    """Return the worker's process, which is a child of this one."""
+    (found,) = [each for each in psutil.Process().children() if "worker" in each.cmdline()]
+    return found
 
 
 def _connections() -> int:

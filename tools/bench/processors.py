@@ -75,13 +75,13 @@ def _seconds(simulator: psutil.Process) -> Busy:
     return {
         LOOP: loop,
         THREADS: time.process_time() - loop,
-        DATABASE: _of_postgresql(),
+        DATABASE: seconds_of_postgresql(),
         SIMULATOR: sum(simulator.cpu_times()[:2]),
     }
 
 
-def _of_postgresql() -> float:
-    """Of its processes that have ended, and of those that there are."""
+def seconds_of_postgresql() -> float:
+    """Return the processor time of its processes that have ended, and of those that there are."""
     folder = Path(connection.settings_dict["HOST"])
     server = psutil.Process(int((folder / "postmaster.pid").read_text().split()[0]))
     times = server.cpu_times()
