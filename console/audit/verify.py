@@ -638,44 +638,21 @@ class Batches:
         begin after the entry `before`."""
         line: Any = self._line
         begin, end = seq, before + len(contents) // 2
-        streams, windows, hashes, sha256 = self._streams, self._windows, self.hashes, hashlib.sha256
-        least, (earliest, latest), most = max(1, self._from.seq), times, ANCHOR_ENTRIES
+        streams, sha256 = self._streams, hashlib.sha256
         while isinstance(line, str):
-            name, signature = line[-18:-2], line[-120:-32]
-            stream = streams.get(name)
-            if stream is None or (window := windows.get(stream.key)) is None:
+            due = self._due(line, seq, end, times)
+            if due is None:
                 break
-            number, key, prev = stream.number + 1, stream.key, stream.link
-            try:
-                after = int(line[10 : line.index(",")])
-                after_hash = hashes[after & _MASK].decode()
-                start = (
-                    f'{{"after": {after}, "after_hash": "{after_hash}", "first": {seq + 1}, '
-                    f'"key_id": "{key}", "last": '
-                )
-                last = int(line[len(start) : line.index(",", len(start))])
-            except ValueError:
-                break
-            if (
-                line
-                != f'{start}{last}, "number": {number}, "prev": "{prev}", '
-                f'"signature": "{signature}", "stream": "{name}"}}'
-                or not seq < last <= end
-                or not least <= after <= seq
-                or last - after >= most
-                or number % BATCHES_AT_ONCE == 0
-                or not window[0] <= earliest <= latest <= window[1]
-                or not _is_plain(name + signature)
-            ):
-                break
+            name, stream, after, after_hash, last, signature = due
             joined = b"".join(contents[2 * (seq - before) : 2 * (last - before)])
+            number, prev = stream.number + 1, stream.link
             signed = (
                 f'notice-console batch\n{{"after":{after},"after_hash":"{after_hash}",'
                 f'"count":{last - seq},"entries":"{sha256(joined).hexdigest()}",'
-                f'"key_id":"{key}","number":{number},"prev":"{prev}","stream":"{name}"}}'
+                f'"key_id":"{stream.key}","number":{number},"prev":"{prev}","stream":"{name}"}}'
             ).encode()
             stream.number, stream.link = number, sha256(signed).hexdigest()
-            stream.waiting.append((seq + 1, key, signed, signature))
+            stream.waiting.append((seq + 1, stream.key, signed, signature))
             del streams[name]
             streams[name] = stream  # the newest ones stand last
             seq, line = last, next(self._rows, None)
@@ -683,6 +660,39 @@ class Batches:
             return seq, None
         self._report.signed += seq - begin
         return seq, self._place(line, seq)
+
+    def _due(
+        self, line: str, seq: int, end: int, times: tuple[bytes, bytes]
+    ) -> tuple[str, _Stream, int, str, int, str] | None:
+        """Return what the line of a signature says if it is what goes on in its stream after the
+        entry `seq`, up to `end` at most."""
+        name, signature = line[-18:-2], line[-120:-32]
+        stream = self._streams.get(name)
+        if stream is None or (window := self._windows.get(stream.key)) is None:
+            return None
+        try:
+            after = int(line[10 : line.index(",")])
+            after_hash = self.hashes[after & _MASK].decode()
+            start = (
+                f'{{"after": {after}, "after_hash": "{after_hash}", "first": {seq + 1}, '
+                f'"key_id": "{stream.key}", "last": '
+            )
+            last = int(line[len(start) : line.index(",", len(start))])
+        except ValueError:
+            return None
+        if (
+            line
+            == f'{start}{last}, "number": {stream.number + 1}, "prev": "{stream.link}", '
+            f'"signature": "{signature}", "stream": "{name}"}}'
+            and seq < last <= end
+            and max(1, self._from.seq) <= after <= seq
+            and last - after < ANCHOR_ENTRIES
+            and (stream.number + 1) % BATCHES_AT_ONCE
+            and window[0] <= times[0] <= times[1] <= window[1]
+            and _is_plain(name + signature)
+        ):
+            return name, stream, after, after_hash, last, signature
+        return None
 
     def _close(self) -> Finding | None:
         """Check the present batch, all entries of which have been followed, and go on to the
@@ -1556,20 +1566,16 @@ def verify_exports(
     """Verify exports as one ledger, the oldest first; each has to begin where the last one ends.
 
     The tree is checked unless `heads` is None: against the heads in the exports, and against these
-    others. `approvers` are as in Approvals. Up to so many `processes` share a long export, as
-    `_in_parts` says. Raises Unreadable.
-    """
+    others. `approvers` are as in Approvals, `processes` as in `_in_parts`. Raises Unreadable."""
     exports, report = [_Export(path) for path in paths], Report()
     if any(export.is_proof for export in exports):
         _require_alone(exports, heads)
         return verify_proof(exports[0], keys, outside, approvers)
-    for export in exports:
-        if not export.holds_manifest(keys, report):
-            return report
-    if len(exports) == 1 and heads is None:
-        whole = _in_parts(exports[0], keys, outside, approvers, processes)
-        if whole is not None and whole.holds:
-            return whole
+    if not all(export.holds_manifest(keys, report) for export in exports):
+        return report
+    alone = exports[0] if len(exports) == 1 and heads is None else None
+    if alone and (whole := _in_parts(alone, keys, outside, approvers, processes)):
+        return whole
     kept = [said for export in exports for said in export.lines(CHECKPOINTS)]
     marks = checked_marks([*kept, *outside], keys, report)
     tree = None if heads is None else _Tree(keys, report, heads)
@@ -1749,7 +1755,7 @@ def _in_parts(
     approvals.tell(report)
     if not export.manifest.get("archive"):
         beyond(report, marks)
-    return report
+    return report if report.holds else None
 
 
 @dataclass(frozen=True)
