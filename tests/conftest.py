@@ -27,6 +27,7 @@ from tests.support.browsing import browser, complaints, sessions  # noqa: F401 -
 from tests.support.compact import PageClient
 from tests.support.demos import demo  # noqa: F401 - one more
 from tests.support.factories import ROOT
+from tests.support.probes import Probes
 from tests.support.quick import Quick
 from tests.support.signing_in import sign_in
 from tests.support.simulators import Simulator, running_simulator
@@ -36,6 +37,7 @@ from tests.support.template_database import (
     copy_what_is_migrated,
     end_left_sessions,
     keep_a_copy,
+    stop_autovacuum,
 )
 from tests.support.untraced import Untraced
 from tests.support.usual_settings import USUAL, forget_what_was_found_out
@@ -54,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("quick"):
         config.pluginmanager.register(Quick())
     config.pluginmanager.register(Spreading())
+    config.pluginmanager.register(Probes())
     config.pluginmanager.register(Untraced(spreads=spreads_tests(config)))
     gc.disable()  # what is loaded and collected stays: looking it through takes a quarter of it
 
@@ -148,6 +151,7 @@ def django_db_modify_db_settings(
     django_db_modify_db_settings: None, django_db_blocker: Any
 ) -> None:
     with django_db_blocker.unblock():
+        stop_autovacuum()
         copy_what_is_migrated()
 
 

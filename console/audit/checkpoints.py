@@ -92,6 +92,9 @@ def those_signed(checkpoints: Iterable[AuditCheckpoint]) -> Iterator[AuditCheckp
 
 def newest_checkpoint() -> AuditCheckpoint | None:
     """Return the newest checkpoint that this console's key signed; None if there is none."""
+    newest = AuditCheckpoint.objects.first()  # nearly always, and it needs no cursor
+    if newest is None or any(those_signed([newest])):
+        return newest
     return next(those_signed(AuditCheckpoint.objects.iterator()), None)
 
 

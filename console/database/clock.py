@@ -6,6 +6,7 @@ reading (`near_now`). This machine's own clock (`timezone.now`) is for what no o
 
 import time
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 from django.db import connection
@@ -46,12 +47,30 @@ def _compare(before: float, now: float, after: float) -> None:
         logger.warning("clock differs from the database's", ahead_seconds=round(ahead, 1))
 
 
-def stamp(arrived_at: float) -> tuple[float, float]:
-    """Return the present time, in milliseconds since 1970, and how many milliseconds the request
-    has been here at least. It came at `arrived_at` by `time.monotonic`. Pages count with both."""
-    took = max(0.0, time.monotonic() - arrived_at)
+class Stamp(NamedTuple):
+    """A moment of a request: the time by PostgreSQL's clock, in milliseconds since 1970, and how
+    many milliseconds the request had been here by then, at least and at most."""
+
+    now: float
+    took: float
+    took_at_most: float
+
+
+def stamp(arrived_at: float) -> Stamp:
+    """Return the present moment of a request that came at `arrived_at` by `time.monotonic`. Pages
+    count with it."""
+    asked_at = time.monotonic()
     now = database_now()
-    return round(1000 * now.timestamp(), 3), round(1000 * took, 3)
+    answered_at = time.monotonic()
+    took, at_most = (max(0.0, at - arrived_at) for at in (asked_at, answered_at))
+    return Stamp(*(round(1000 * each, 3) for each in (now.timestamp(), took, at_most)))
+
+
+def counted_from(milliseconds: float) -> float:
+    """Return what `time.monotonic` showed at a moment by PostgreSQL's clock, in milliseconds since
+    1970, or a little before. Of what is yet to come, the present time. One short query."""
+    asked_at = time.monotonic()
+    return asked_at - max(0.0, database_now().timestamp() - milliseconds / 1000)
 
 
 def near_now() -> datetime:

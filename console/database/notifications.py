@@ -119,7 +119,11 @@ async def _connect() -> BoundedAsyncConnection:
     connection = await BoundedAsyncConnection.connect(
         **await asyncio.to_thread(_connection_params), autocommit=True
     )
-    await set_up(connection)
+    try:
+        await set_up(connection)
+    except BaseException:  # also if whoever waits for it is cancelled
+        await connection.close()
+        raise
     return connection
 
 

@@ -3,13 +3,18 @@
 One connection to PostgreSQL listens for the whole process and passes each topic to the streams that
 follow it. An event carries only the topic's name: the page loads anew what its person may see. A
 person may follow only topics about what they may see. A stream ends with its session.
+
+A page says of which moment its content is. It is told of what has changed since then, also before
+its stream began.
 """
 
 import asyncio
+import re
 import secrets
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -22,6 +27,7 @@ from django.utils.translation import get_language
 
 from console.accounts.selectors import actor_by_ref, session_seconds_left
 from console.actors import Actor
+from console.database.clock import counted_from
 from console.database.connections import give_back_connections
 from console.database.notifications import (
     BOARD,
@@ -45,13 +51,21 @@ ROWS_LENGTH = 20_000
 # How often a stream sends something, so that a page can tell a quiet server from one that hangs.
 KEEP_ALIVE_SECONDS = 10.0
 LISTENING_SECONDS = 2.0
+# For how long the process goes on listening without a stream: a person goes from page to page.
+LINGER_SECONDS = 60.0
+# For how long it is known when a topic was heard of. What is older than that gets EVERYTHING.
+HEARD_SECONDS = 600.0
+# By how much two ways to tell the same moment may differ.
+MARGIN_SECONDS = 0.2
 # How often the session is checked, since it may end elsewhere.
 SESSION_SECONDS = 60.0
 RETRY_SECONDS = 30  # for a person with too many streams
 RECONNECT_MS = 3000  # the default of browsers, made explicit for other clients
+MOMENT = r"[0-9]{0,15}"
 # Ids are unique to this process. Events are not stored: a page that reconnects gets EVERYTHING.
 _BOOT, _numbers = secrets.token_hex(4), count(1)
-# Sent to every stream after the connection to PostgreSQL was lost: anything may have changed.
+# Anything may have changed: the connection to PostgreSQL was lost, the stream reads too slowly, or
+# its page is of a moment of which the process does not know.
 EVERYTHING = "*"
 # Sent to every stream when the server stops. No topic is empty.
 END = ""
@@ -61,15 +75,55 @@ ROWS = " rows"
 ALIVE = f"event: alive\ndata: {KEEP_ALIVE_SECONDS:g}\n\n".encode()
 
 
+class Heard:
+    """Which topics this process heard of, and when, by `time.monotonic`: those of the last minutes.
+
+    `unbroken_since` is the moment from which nothing was missed; None while nothing is heard.
+    """
+
+    def __init__(self) -> None:
+        self.unbroken_since: float | None = None
+        self._last: dict[str, float] = {}  # the oldest first
+
+    def begin(self) -> None:
+        """Nothing is missed from now on."""
+        self.unbroken_since = time.monotonic()
+
+    def forget(self) -> None:
+        """What changes from now on is not heard."""
+        self.unbroken_since = None
+        self._last.clear()
+
+    def add(self, topics: Iterable[str]) -> None:
+        now = time.monotonic()
+        for topic in topics:
+            self._last.pop(topic, None)
+            self._last[topic] = now
+        while (oldest := next(iter(self._last), None)) and self._last[oldest] < now - HEARD_SECONDS:
+            del self._last[oldest]
+
+    def since(self, moment: float, topics: Iterable[str]) -> list[str]:
+        """Return those of `topics` that were heard of since `moment`; EVERYTHING if that is not
+        known."""
+        known = self.unbroken_since
+        moment -= MARGIN_SECONDS
+        if known is None or moment < max(known, time.monotonic() - HEARD_SECONDS):
+            return [EVERYTHING]
+        return sorted(topic for topic in topics if self._last.get(topic, -1.0) >= moment)
+
+
 class Hub:
     """The streams of one event loop and the one listener that feeds them."""
 
     def __init__(self) -> None:
         self.lists = Lists()
+        self.heard = Heard()
         self._people: Counter[int] = Counter()
         self._streams: dict[asyncio.Queue[str], frozenset[str]] = {}
         self._listener: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+        self._lingering: asyncio.TimerHandle | None = None
+        self._is_awaited = False
         self._ended = False
 
     def has_room_for(self, person: int) -> bool:
@@ -94,6 +148,7 @@ class Hub:
         self._streams[queue] = topics
         if self._ended:  # a stream that begins while the server stops ends at once
             queue.put_nowait(END)
+        self._stop_lingering()
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen())
         try:
@@ -101,47 +156,71 @@ class Hub:
         finally:
             del self._streams[queue]
             if not self._streams:
-                self._listener.cancel()
-                # It takes a moment to end, and a new stream must not rely on it.
-                self._listener = None
-                self._listening.clear()
+                self._linger()
+
+    def _linger(self) -> None:
+        self._stop_lingering()
+        loop = asyncio.get_running_loop()
+        self._lingering = loop.call_later(0 if self._ended else LINGER_SECONDS, self._rest)
+
+    def _stop_lingering(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+
+    def _rest(self) -> None:
+        if self._listener is not None:
+            self._listener.cancel()
+        # It takes a moment to end, and a new stream must not rely on it.
+        self._listener = None
+        self._deaf()
 
     async def listening(self) -> None:
         """Wait until changes are heard: what a page loads after this does not stay stale.
 
-        Gives up after a while: when the database comes back, existing streams get EVERYTHING.
+        Gives up after a while. When they are heard, all streams get EVERYTHING.
         """
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(LISTENING_SECONDS):
                 await self._listening.wait()
+        except TimeoutError:
+            self._is_awaited = True
 
     async def _listen(self) -> None:
-        is_first = True
         async for topic in listen(CHANNEL):
             if topic is LOST:
-                self._listening.clear()
+                self._deaf()
+                self._is_awaited = True
             elif topic == LISTENING:
+                self.heard.begin()
                 self._listening.set()
-                if not is_first:
+                if self._is_awaited:
+                    self._is_awaited = False
                     self._publish(EVERYTHING)
                     self.lists.heard()
-                is_first = False
             else:
                 self._hear(topic)
+
+    def _deaf(self) -> None:
+        self._listening.clear()
+        self.heard.forget()
 
     def end(self) -> None:
         """End all streams for good, even those that are behind with reading."""
         self._ended = True
         for queue in self._streams:
-            while queue.full():
-                queue.get_nowait()
-            queue.put_nowait(END)
+            _replace(queue, END)
+        if not self._streams:
+            self._linger()
 
     def _hear(self, payload: str) -> None:
         if chats := changed_chats(payload):
+            topics = frozenset(map(chat_topic, chats))
+            self.heard.add(topics)
             self.lists.heard(chats)
-            self._publish_all(frozenset(map(chat_topic, chats)))
+            self._publish_all(topics)
             return
+        self.heard.add([payload])
         if payload == BOARD:
             self.lists.heard()
         elif payload == SENDS:
@@ -155,8 +234,18 @@ class Hub:
 
     def _publish(self, topic: str) -> None:
         for queue, topics in self._streams.items():
-            if (topic in topics or topic == EVERYTHING) and not queue.full():
+            if topic not in topics and topic != EVERYTHING:
+                continue
+            if queue.full():  # it reads too slowly to be told of each
+                _replace(queue, END if self._ended else EVERYTHING)
+            else:
                 queue.put_nowait(topic)
+
+
+def _replace(queue: "asyncio.Queue[str]", topic: str) -> None:
+    while not queue.empty():
+        queue.get_nowait()
+    queue.put_nowait(topic)
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
@@ -204,7 +293,7 @@ def end_streams() -> None:
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A stream: whose it is, and what it follows. `session` is the key of the session, `lists` are
-    followed by their rows."""
+    followed by their rows. `since` is the moment of the page's content, by `time.monotonic`."""
 
     person: int
     session: str
@@ -212,6 +301,7 @@ class _Asked:
     actor: Actor
     lists: list[Shown]
     comes_back: bool
+    since: float | None
 
     @property
     def needed(self) -> frozenset[str]:
@@ -221,12 +311,15 @@ class _Asked:
 
 async def events(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """GET /events/?topic=board&topic=send-12: server-sent events, each with a topic as data; with
-    `rows`, also the rows of the list at this address."""
+    `rows`, also the rows of the list at this address. `since` is the moment of the page's content,
+    by PostgreSQL's clock in milliseconds since 1970: what changed since then comes first."""
     topics, rows = frozenset(request.GET.getlist("topic")), request.GET.get("rows")
     if not (rows is not None or topics) or len(topics) > TOPIC_LIMIT:
         return HttpResponse(f"Ask for 1 to {TOPIC_LIMIT} topics.", status=400)
     if len(rows or "") > ROWS_LENGTH:
         return HttpResponse("The address of the list is too long.", status=400)
+    if not re.fullmatch(MOMENT, request.GET.get("since", "")):
+        return HttpResponse("Give since in milliseconds since 1970.", status=400)
     person = (await request.auser()).pk or 0
     asked = await sync_to_async(_read)(request, person, topics, rows)
     if isinstance(asked, HttpResponse):
@@ -265,6 +358,7 @@ def _read(
         actor=actor,
         lists=lists,
         comes_back=bool(request.headers.get("Last-Event-ID")),
+        since=counted_from(float(since)) if (since := request.GET.get("since")) else None,
     )
 
 
@@ -306,11 +400,12 @@ async def _stream(asked: _Asked) -> AsyncIterator[bytes]:
         hub.lists.followed(asked.lists, partial(_wake, queue)) as rows,
     ):
         await hub.listening()
-        yield f": connected\nretry: {RECONNECT_MS}\n\n".encode()
-        if asked.comes_back:
-            yield _event(EVERYTHING)
+        missed = _missed(hub, asked, over)
+        told = b"".join(_event(topic) for topic in missed if topic != over)
+        yield f": connected\nretry: {RECONNECT_MS}\n\n".encode() + told + ALIVE
         # What the person may see was read before anything was heard of changes: once more.
-        look_at = clock() + (0 if asked.lists else SESSION_SECONDS)
+        is_unsure = asked.lists or not {over, EVERYTHING}.isdisjoint(missed)
+        look_at = clock() + (0 if is_unsure else SESSION_SECONDS)
         while True:
             if clock() >= look_at:
                 left = await sync_to_async(_seconds_left)(asked)
@@ -325,10 +420,19 @@ async def _stream(asked: _Asked) -> AsyncIterator[bytes]:
                 continue
             if topic in (END, over):
                 return
+            if topic == EVERYTHING:
+                look_at = clock()
             if topic != ROWS:
                 yield _event(topic)
             if changed := rows.take():
                 yield changed
+
+
+def _missed(hub: Hub, asked: _Asked, over: str) -> list[str]:
+    """Return what a page is to load anew as its stream begins."""
+    if asked.comes_back:
+        return [EVERYTHING]
+    return [] if asked.since is None else hub.heard.since(asked.since, asked.topics | {over})
 
 
 def _wake(queue: "asyncio.Queue[str]") -> None:

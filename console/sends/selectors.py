@@ -27,7 +27,7 @@ from console.catalogue.models import NoticeVersion
 from console.errors import NotFound
 from console.sends.evidence_models import Evidence, Resolution, Verdict
 from console.sends.history.facets import Facets, facets_of
-from console.sends.history.search import Found, history_found
+from console.sends.history.search import BESIDE, Found, history_found
 from console.sends.history_filter import DeliveryFilter
 from console.sends.history_models import Origin
 from console.sends.models import (
@@ -253,9 +253,7 @@ def deliveries_visible(actor: Actor, *, tests: bool = False) -> QuerySet[Deliver
     """Return the history, newest first. Deliveries of tests are in it only if asked for."""
     actor.require(*READERS)
     # No join: to read the newest page, PostgreSQL may then simply follow the primary key.
-    found = Delivery.objects.prefetch_related("send__version__notice").filter(
-        readable(actor, "send__")
-    )
+    found = Delivery.objects.prefetch_related(*BESIDE).filter(readable(actor, "send__"))
     if not tests:  # they are few, and read by an index of their own
         found = found.exclude(send_id__in=Send.objects.filter(is_test=True).values("pk"))
     return found.order_by("-pk")

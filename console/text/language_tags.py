@@ -154,7 +154,8 @@ def is_own(reader: str, text: str) -> bool:
     """Return whether a text is in somebody's own language: the same one, in the same script."""
     wanted, found = read(reader), read(text)
     if wanted is None or found is None:
-        return bool(reader) and not _names_none(reader) and written(reader) == written(text)
+        is_tag = 0 < len(reader) <= LONGEST and not _names_none(reader)
+        return is_tag and written(reader) == written(text)
     return (wanted.language, wanted.script) == (found.language, found.script)
 
 

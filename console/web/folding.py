@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.template import Node, NodeList, Origin, Template
 from django.template.base import FilterExpression, TextNode, TokenType, Variable
 from django.template.defaulttags import CommentNode, IfNode, LoadNode, URLNode
-from django.template.library import SimpleNode
+from django.template.library import SimpleBlockNode, SimpleNode
 from django.template.loaders import cached
 from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 from django.templatetags.static import StaticNode
@@ -108,7 +108,9 @@ def _inside(node: Node) -> Iterator[NodeList]:
     if isinstance(node, IfNode):
         yield from (inner for _condition, inner in node.conditions_nodelists)
         return
-    for name in node.child_nodelists:
+    # Django does not name what is inside of a block tag.
+    names = ("nodelist",) if isinstance(node, SimpleBlockNode) else node.child_nodelists
+    for name in names:
         inner = getattr(node, name, None)
         if isinstance(inner, NodeList):
             yield inner

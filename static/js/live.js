@@ -1,6 +1,7 @@
 // Follows the server: one event stream for all topics of the page. An element with data-live-topic
 // and an id gets a "live" event when its topic changed (htmx then loads it anew), at most once a second.
 // A list with data-live-rows gets the rows themselves instead (differences.js).
+// The stream says first what changed since the page's content was read, before anything was followed.
 // While the stream is broken, or says nothing for longer than a quiet server would, the page stays
 // readable and says since when it is stale. A page that nobody looks at holds no stream, since a
 // browser keeps only a few connections to one server. One page of a browser is the exception: it
@@ -10,7 +11,7 @@ import { startDifferences, takeDifferences } from "./differences.js";
 
 import { noticeSignedOut, whoIsHere } from "./session.js";
 
-import { likelyNow } from "./server-clock.js";
+import { earliestNow, likelyNow, pageBegan } from "./server-clock.js";
 
 import { speaks } from "./waiting.js";
 
@@ -26,7 +27,13 @@ let heard = null;
 let watchdog = 0;
 
 let source = null;
-let openTopics = "";
+let openUrl = "";
+let openTopics = [];
+let isHearing = false;
+// By topic: the moment, by the server's clock, up to which the page knows what changed.
+const heardUntil = new Map();
+// By request: the moment before which the server had not begun to answer it.
+const asked = new WeakMap();
 let lostAt = null;
 let staleTimer = 0;
 // By id, not by element: each refresh puts a new element in the place of the old one.
@@ -63,6 +70,7 @@ function fire(id) {
 }
 
 function onRequest(event) {
+  asked.set(event.detail.xhr, earliestNow());
   const { elt } = event.detail.requestConfig;
   if (elt.matches?.("[data-live-topic]")) stateOf(elt.id).busy = true;
 }
@@ -126,10 +134,11 @@ function silent() {
   if (!source) return;
   lostAt ??= heard ?? new Date(likelyNow());
   showStale(lostAt);
-  connect(true);
+  connect({ again: true });
 }
 
 function broken() {
+  isHearing = false;
   lostAt ??= heard ?? new Date(likelyNow());
   if (!staleTimer) staleTimer = setTimeout(() => showStale(lostAt), STALE_AFTER_MS);
   if (source?.readyState === CLOSED) refused();
@@ -145,27 +154,45 @@ async function refused() {
     staleTimer = 0;
     noticeSignedOut();
   }
-  setTimeout(() => connect(true), isSignedOut ? SIGNED_OUT_MS : AGAIN_MS);
+  setTimeout(() => connect({ again: true }), isSignedOut ? SIGNED_OUT_MS : AGAIN_MS);
 }
 
-function connect(again = false) {
-  const [lists, parts] = [followersNow().filter(getsRows), followersNow().filter((e) => !getsRows(e))];
-  const topics = [...new Set(parts.flatMap((e) => e.dataset.liveTopic.split(" ")))];
-  const asked = [...topics.sort().map((topic) => ["topic", topic]), ...lists.map((e) => ["rows", e.dataset.liveRows])];
-  const wanted = new URLSearchParams(asked).toString();
-  if (wanted === openTopics && !again) return;
+// Nothing is heard between the end of one stream and the beginning of the next.
+function closeStream() {
+  if (isHearing) for (const topic of openTopics) heardUntil.set(topic, earliestNow());
+  isHearing = false;
   source?.close();
   source = null;
   clearTimeout(watchdog);
-  openTopics = wanted;
+}
+
+// The moment from which the server is to say what changed; null if nothing is known of its clock.
+function unheardSince(topics, contentFrom) {
+  for (const topic of heardUntil.keys()) if (!topics.includes(topic)) heardUntil.delete(topic);
+  for (const topic of topics) if (!heardUntil.has(topic)) heardUntil.set(topic, contentFrom);
+  const moments = topics.map((topic) => heardUntil.get(topic));
+  return moments.length === 0 || moments.includes(null) ? null : Math.min(...moments);
+}
+
+// `contentFrom`: the moment of what stands on the page since the last stream.
+function connect({ again = false, contentFrom = earliestNow() } = {}) {
+  const [lists, parts] = [followersNow().filter(getsRows), followersNow().filter((e) => !getsRows(e))];
+  const topics = [...new Set(parts.flatMap((e) => e.dataset.liveTopic.split(" ")))];
+  const followed = [...topics.sort().map((topic) => ["topic", topic]), ...lists.map((e) => ["rows", e.dataset.liveRows])];
+  const wanted = new URLSearchParams(followed).toString();
+  if (wanted === openUrl && !again) return;
+  closeStream();
+  [openUrl, openTopics] = [wanted, topics];
   if (!wanted) return;
   const url = document.querySelector('meta[name="events-url"]')?.content;
   if (!url) return;
-  source = new EventSource(`${url}?${wanted}`);
+  const since = unheardSince(topics, contentFrom);
+  source = new EventSource(`${url}?${wanted}${since === null ? "" : `&since=${since}`}`);
   watchdog = setTimeout(silent, beatMs * BEATS_MISSED);
   source.addEventListener("open", connected);
   source.addEventListener("error", broken);
   source.addEventListener("alive", ({ data }) => {
+    isHearing = true;
     beatMs = Number(data) * 1000 || beatMs;
     connected();
   });
@@ -185,23 +212,25 @@ function connect(again = false) {
 export const refreshAll = () => followers().forEach((element) => fire(element.id));
 
 function onVisibility() {
-  connect(true);
+  // All is loaded anew below.
+  if (!document.hidden) heardUntil.clear();
+  connect({ again: true });
   if (!document.hidden) announce(null);
 }
 
 export function startLive() {
   startDifferences(fire);
-  connect();
+  connect({ contentFrom: pageBegan() });
   document.addEventListener("visibilitychange", onVisibility);
   document.addEventListener("console:speaks", () => connect());
-  document.body.addEventListener("htmx:afterSettle", () => connect());
+  document.body.addEventListener("htmx:afterSettle", ({ detail }) => connect({ contentFrom: asked.get(detail?.xhr) }));
   document.body.addEventListener("htmx:configRequest", onConfig);
   document.body.addEventListener("htmx:beforeRequest", onRequest);
   document.body.addEventListener("htmx:afterRequest", onAnswer);
   // A page that comes back from the browser's cache has missed what happened meanwhile.
   addEventListener("pageshow", (event) => {
     if (event.persisted) {
-      connect(true);
+      connect({ again: true });
       announce(null);
     }
   });

@@ -68,6 +68,20 @@ export function serverNow() {
   return { earliest: at + low, latest: at + high + slept };
 }
 
+// The server's time is not before that, in whole milliseconds; null while nothing is known of it.
+export function earliestNow() {
+  const now = serverNow();
+  return now && Math.floor(now.earliest);
+}
+
+// When the server had the request for this page, or before; null where the page does not say it.
+export function pageBegan() {
+  const written = document.querySelector('meta[name="server-time"]')?.content;
+  if (!written) return null;
+  const [stamp, , atMost] = written.split(" ").map(Number);
+  return Math.floor(stamp - atMost);
+}
+
 // For ages and waiting times: the middle, which never goes back while it is being narrowed.
 export function likelyNow() {
   const now = serverNow();

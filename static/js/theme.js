@@ -29,7 +29,7 @@ function choose(theme) {
 export function startTheme() {
   const button = document.querySelector("[data-theme-switch]");
   if (!button) return;
-  button.hidden = false;
+  button.removeAttribute("data-waits");
   show(button);
   button.addEventListener("click", () => {
     choose(ORDER[(ORDER.indexOf(current()) + 1) % ORDER.length]);

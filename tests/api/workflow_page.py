@@ -83,7 +83,7 @@ def check_scxml_send(server: str, token: str, simulator: Simulator) -> None:
         assert http_processor(server, token, said) == ""
         assert strategy.tell("error.communication").states == ["untold"]
         assert strategy.tell("agent.found").states == ["talking"]
-    until(lambda: times_sent(simulator, CHATS[2]), within=20)
+    until(lambda: times_sent(simulator, CHATS[2]))
     assert times_sent(simulator, CHATS[2]) == 1
 
 
@@ -96,7 +96,7 @@ def http_processor(server: str, token: str, said: Said) -> str:
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10):
+        with urllib.request.urlopen(request, timeout=60):
             return ""
     except urllib.error.HTTPError as error:
         error.close()
@@ -134,7 +134,7 @@ def read(server: str, token: str, path: str) -> Any:
     request = urllib.request.Request(
         f"{server}/api/v1/{path}", headers={"Authorization": f"Bearer {token}"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 

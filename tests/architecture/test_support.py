@@ -7,9 +7,7 @@ from tests.support.demos import ROOT
 
 NAMED = {
     "in a group": sum(spreading.GROUPS.values(), ()),
-    "not measured": untraced.UNTRACED,
-    "measured in each case": untraced.EACH_CASE,
-    "measured with processes": untraced.WITH_PROCESSES,
+    "traced": untraced.TRACED,
     "not quick": quick.LEFT_OUT,
 }
 
@@ -22,4 +20,4 @@ def test_named_files_are_there(names: tuple[str, ...]) -> None:
 def test_the_first_case_stands_for_a_test_in_any_order() -> None:
     nodeids = ["tests/a.py::one[b]", "tests/a.py::one[a]", "tests/a.py::two"]
     first = {"tests/a.py::one[a]", "tests/a.py::two"}
-    assert untraced.first_cases(nodeids) == untraced.first_cases(reversed(nodeids)) == first
+    assert quick.first_cases(nodeids) == quick.first_cases(reversed(nodeids)) == first

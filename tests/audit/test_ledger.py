@@ -164,7 +164,7 @@ def test_writers_at_the_same_moment_make_one_chain() -> None:
     def write(number: int) -> None:
         actor = Actor(f"user:{number}", f"Writer {number}", ROOT.permissions)
         try:
-            start.wait(10)
+            start.wait(60)
             for round in range(rounds):
                 with transaction.atomic():
                     target = ("thing", round, f"{number}")

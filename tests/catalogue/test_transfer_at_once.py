@@ -56,7 +56,7 @@ def test_two_imports_of_the_same_file_make_one_draft(
 
     started = [beside(act) for _ in range(3)]
     for thread, _found in started:
-        thread.join(30)
+        thread.join(60)
 
     assert sorted(str(found) for _thread, found in started) == [
         "[['CHANGED']]",
@@ -90,7 +90,7 @@ def test_editors_wait_for_an_import_and_senders_do_not(
         sender, sent = beside(
             lambda: send_create(ROOT, SendOrder(notice_key="late", interactions=[chat.pk])).pk
         )
-        sender.join(10)
+        sender.join(60)
         assert [type(answer) for answer in sent] == [int]
         writer, written = beside(
             lambda: version_create(
@@ -104,6 +104,6 @@ def test_editors_wait_for_an_import_and_senders_do_not(
         plan = importing.catalogue_import(editor.to_actor(), file_name="a.csv", content=TEXT)
         assert not plan.is_refused
     for thread in (writer, decider):
-        thread.join(30)
+        thread.join(60)
     assert getattr(written[0], "code", "") == "version_open"
     assert decided[0].status == "published"

@@ -290,7 +290,7 @@ def test_two_approvals_at_the_same_moment_are_one() -> None:
     def approve(number: int) -> str:
         try:
             mine = NoticeVersion.objects.select_related("notice").get(pk=version.pk)
-            start.wait(10)
+            start.wait(60)
             version_approve(Actor(f"user:{number}", f"R{number}", EVERYTHING), mine)
             return "approved"
         except ConsoleError as refused:
@@ -311,7 +311,7 @@ def test_two_drafts_at_the_same_moment_are_one() -> None:
 
     def write(number: int) -> str:
         try:
-            start.wait(10)
+            start.wait(60)
             draft(notice, Actor(f"user:{number}", f"A{number}", EVERYTHING))
             return "written"
         except ConsoleError as refused:

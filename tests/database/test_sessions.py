@@ -281,8 +281,8 @@ def test_an_answer_that_does_not_come_ends_the_connection() -> None:
 def test_nor_does_the_event_loop_wait_for_it() -> None:
     async def ask() -> None:
         async with await BoundedAsyncConnection.connect(**_address(), autocommit=True) as silent:
-            silent.answer_seconds = 0.3
             await silent.execute("LISTEN nothing")
+            silent.answer_seconds = 0.3
             # Listening has no bound.
             assert [each async for each in silent.notifies(timeout=0.6)] == []
             with pytest.raises(sessions.NoAnswer):
@@ -343,7 +343,10 @@ def test_also_those_that_wait_already(patience: None) -> None:
                 waiting.result(30)
 
 
-def test_a_suspect_that_answers_has_its_usual_time_again(patience: None) -> None:
+def test_a_suspect_that_answers_has_its_usual_time_again(
+    patience: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "SUSPECT_SECONDS", 2.0)  # in which a busy machine answers
     with (
         way_to_postgresql() as silent,
         way_to_postgresql() as way,
@@ -354,7 +357,7 @@ def test_a_suspect_that_answers_has_its_usual_time_again(patience: None) -> None
         with pytest.raises(sessions.NoAnswer):
             first.execute("SELECT 1")
         other.execute("SELECT 1")
-        other.execute("SELECT pg_sleep(0.6)")
+        other.execute("SELECT pg_sleep(2.5)")
 
 
 def test_a_suspect_of_the_event_loop_is_not_waited_for(patience: None) -> None:

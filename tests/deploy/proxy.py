@@ -24,7 +24,7 @@ EXAMPLE = ROOT / "deploy" / "nginx" / "notice-console.conf"
 HOST = "console.example.org"
 INSTALLED = "/opt/notice-console/current"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-SECONDS = 20.0
+SECONDS = 60.0
 # What a distribution's own nginx.conf has around it, kept within a folder.
 AROUND = """
 daemon off;

@@ -296,5 +296,8 @@ def _raw(call: Call) -> bytes:
 
 
 def _waits(cursor: Any) -> bool:
-    cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    cursor.execute(
+        "SELECT count(*) FROM pg_locks "
+        "WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    )
     return bool(cursor.fetchone()[0])

@@ -24,10 +24,12 @@ ROOT = Path(__file__).parents[2]
 UNBUFFERED = "PYTHONUNBUFFERED"  # it would hide a ready line that is not flushed
 SIMULATOR = [sys.executable, "-W", "error", "-m", "console.esp.simulator"]
 SOON = 0.15  # seconds: a timeout that a test waits out
+LATER = 1.5  # seconds: the same, within which a request arrives on a busy machine, too
+PATIENCE = 40.0  # seconds: what a busy machine may take; less than NEVER
 NEVER = 60.0  # seconds: a timeout that must not be what ends the test
 
 
-def run(coroutine: Coroutine[Any, Any, T], within: float = 10.0) -> T:
+def run(coroutine: Coroutine[Any, Any, T], within: float = PATIENCE) -> T:
     """Run to the end, or fail; nothing in a test may hang."""
 
     async def bounded() -> T:
@@ -165,7 +167,7 @@ class SimulatorProcess:
 
     def ask(self, do: str, **fields: Any) -> dict[str, Any]:
         """One command to the control port, which must succeed."""
-        with socket.create_connection(("127.0.0.1", self.control_port), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", self.control_port), timeout=PATIENCE) as client:
             client.sendall(json.dumps({"do": do, **fields}).encode() + b"\n")
             with client.makefile("rb") as lines:
                 answer: dict[str, Any] = json.loads(lines.readline())
@@ -176,17 +178,19 @@ class SimulatorProcess:
         self.ask("faults", set=faults)
 
     def journalled(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.journal.read_text().splitlines()]
+        """The last line may not be whole yet."""
+        lines = self.journal.read_text().splitlines(True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=PATIENCE)
 
     def end(self) -> tuple[int, str]:
         """Ask it to end; its exit code and what it complained about."""
         if self.process.poll() is None:
             self.process.terminate()
-        _, complaints = self.process.communicate(timeout=10)
+        _, complaints = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, complaints
 
 

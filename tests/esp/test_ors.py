@@ -104,7 +104,7 @@ def test_a_session_that_the_site_started(ors: Orchestration, form: bool) -> None
     started = urllib.request.Request(
         f"{http}/scxml/session/start", data=body, headers={"Content-Type": kind}
     )
-    with urllib.request.urlopen(started, timeout=10) as answer:
+    with urllib.request.urlopen(started, timeout=60) as answer:
         session_id = answer.read().decode()
     assert ors.sessions[session_id].data == data
     assert ask(ors, a_request(session_id))[0].kind is ACCEPTED

@@ -12,12 +12,11 @@ import pytest
 from console.esp import EspRequest, KVList, Outcome, OutcomeKind
 from console.esp.transports import open_channel
 from console.esp.transports.ors import OrsChannel, _Exchange
-from tests.esp.support import NEVER, SOON, a_message, run, until
+from tests.esp.support import LATER, NEVER, SOON, a_message, run, until
 from tests.support.orchestration import Orchestration, Session, running_orchestration
 
 ACCEPTED, REFUSED = OutcomeKind.ACCEPTED, OutcomeKind.REFUSED
 NOT_SENT, UNKNOWN = OutcomeKind.NOT_SENT, OutcomeKind.UNKNOWN
-LATER = 1.5  # seconds: a timeout within which a request leaves, on a busy machine, too
 
 
 @pytest.fixture
@@ -220,5 +219,5 @@ def test_what_is_written_in_part_goes_no_further(ors: Orchestration) -> None:
         await channel.close(listen=NEVER)
         return asked, listening
 
-    asked, listening = run(send(), within=20)
+    asked, listening = run(send())
     assert (asked.kinds, listening) == ([("settled", UNKNOWN)], 0)

@@ -12,8 +12,8 @@ import pytest
 from console.esp import Client, EspRequest, KVList, NotConnected, Outcome, OutcomeKind, build_notice
 from tests.esp.support import (
     APP_NAME,
+    LATER,
     NEVER,
-    SOON,
     SimulatorProcess,
     a_message,
     framed,
@@ -157,7 +157,7 @@ def test_not_sent_after_close(simulator: SimulatorProcess) -> None:
 @pytest.mark.parametrize(
     ("fault", "timeout", "carried_out", "detail"),
     [
-        ("silent_every", SOON, True, "No answer"),
+        ("silent_every", LATER, True, "No answer"),
         ("drop_every", NEVER, True, "closed the connection"),
         ("cut_every", NEVER, True, "in the middle of a frame"),
         ("drop_before_every", NEVER, False, "closed the connection"),
@@ -181,7 +181,7 @@ def test_unknown(
 
 def test_unknown_because_nothing_is_read(simulator: SimulatorProcess) -> None:
     simulator.set_faults(half_open=True)
-    outcome = run(outcome_of(simulator.url, a_message(), SOON))
+    outcome = run(outcome_of(simulator.url, a_message(), LATER))
     assert outcome.kind is UNKNOWN
 
 

@@ -17,7 +17,7 @@ from tests.esp.support import read_frame, response
 pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 1.5
 PATIENCE_SECONDS = 30.0
 # The process waits for its answer and nothing else, until its request's time is over.
 ASKING = f"""

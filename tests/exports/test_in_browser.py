@@ -66,7 +66,7 @@ def order(page: Page, form: str) -> None:
 @pytest.mark.usefixtures("worker")
 def test_a_long_export_is_ready_by_itself(page: Page, tmp_path: Path) -> None:
     order(page, "csv")
-    expect(page.get_by_text(f"The file is ready: {ROWS} rows")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(f"The file is ready: {ROWS} rows")).to_be_visible()
     assert faults(page) == []
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()

@@ -110,7 +110,7 @@ def test_cancelling_ends_the_process(many: ExportJob, auditor: User) -> None:
     with beside(many, lambda: False) as statuses:
         until(lambda: is_writing(many))
         export_remove(auditor.to_actor(), many)
-        until(lambda: not exporters(), within=5.0)
+        until(lambda: not exporters())
     assert statuses == [0]
 
 

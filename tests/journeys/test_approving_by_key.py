@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from console.audit.verify import Keys, sentences, verify_export
 from tests.journeys.conftest import Person, take_picture
 from tests.journeys.test_doors import enter, set_up_a_key
-from tests.journeys.test_signing_in import OWN_PASSWORD, newcomer, with_security_key
+from tests.journeys.test_signing_in import OWN_PASSWORD, newcomer, use_key, with_security_key
 from tests.support.demos import Demo, Program, manage
 
 pytestmark = pytest.mark.browser
@@ -81,8 +81,7 @@ def confirm(page: Page, what: str) -> None:
     expect(page.get_by_role("heading", name="Confirm with your security key")).to_be_visible()
     expect(page.locator("#main")).to_contain_text(what)
     take_picture(page, "approve-by-key")
-    page.wait_for_load_state()  # from now on its scripts listen
-    page.get_by_role("button", name="Use your security key").click()
+    use_key(page, "Use your security key")
 
 
 def test_each_kind_is_approved_with_a_key(
@@ -152,8 +151,7 @@ def test_a_browser_without_the_key_approves_nothing(
     key.device.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": key.name})
     with_security_key(page)  # another one, which this person has never registered
     page.get_by_role("button", name="Create the account").click()
-    page.wait_for_load_state()
-    page.get_by_role("button", name="Use your security key").click()
+    use_key(page, "Use your security key")
     expect(page.get_by_text("The key was not used")).to_be_visible()
     page.goto("/people/?q=nobody.yet")
     expect(page.get_by_role("link", name="nobody.yet")).to_have_count(0)

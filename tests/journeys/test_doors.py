@@ -12,6 +12,7 @@ from tests.journeys.test_signing_in import (
     give_password,
     newcomer,
     sign_out,
+    use_key,
     with_security_key,
 )
 from tests.oidc.provider import running_provider
@@ -63,8 +64,7 @@ def set_up_a_key(page: Page, name: str) -> None:
     page.goto("/account/second-factor/")
     page.get_by_role("link", name="Add one").click()
     page.get_by_label("What you call it").fill(name)
-    page.wait_for_load_state()  # from now on its scripts listen
-    page.get_by_role("button", name="Use the key now").click()
+    use_key(page, "Use the key now")
     expect(page.locator(".codes li")).to_have_count(10)
 
 
@@ -78,19 +78,19 @@ def test_a_key_whose_counter_went_back_opens_nothing(
     set_up_a_key(page, "The blue one")
     sign_out(page)
     give_password(page, name, OWN_PASSWORD)
-    page.get_by_role("button", name="Use a security key").click()
+    use_key(page, "Use a security key")
     expect(page.get_by_role("navigation", name="Main")).to_be_attached()
     sign_out(page)
 
     key.counts_from(0)
     give_password(page, name, OWN_PASSWORD)
-    page.get_by_role("button", name="Use a security key").click()
+    use_key(page, "Use a security key")
     expect(page.get_by_text("there may be a copy of it")).to_be_visible()
     page.goto("/notices/")
     expect(page).to_have_url(re.compile("/accounts/second-factor/"))
 
     key.counts_from(100)
-    page.get_by_role("button", name="Use a security key").click()
+    use_key(page, "Use a security key")
     expect(page.get_by_role("navigation", name="Main")).to_be_attached()
     auditor = person("audrey").page
     auditor.goto("/audit/?q=second_factor_failed")

@@ -64,6 +64,13 @@ class SecurityKey:
             self.device.send("WebAuthn.addCredential", {**of_it, "credential": changed})
 
 
+def use_key(page: Page, button: str) -> None:
+    """By the button with these words."""
+    expect(page.get_by_role("button", name=button)).to_be_visible()
+    page.wait_for_load_state()  # from now on its scripts listen
+    page.get_by_role("button", name=button).click()
+
+
 def test_a_security_key_is_set_up_and_signs_in(demo: Demo, person: Callable[..., Person]) -> None:
     name = newcomer(demo, "vera")
     page = person("").page
@@ -76,7 +83,7 @@ def test_a_security_key_is_set_up_and_signs_in(demo: Demo, person: Callable[...,
     page.get_by_role("link", name="Look after it").click()
     page.get_by_role("link", name="Add one").click()
     page.get_by_label("What you call it").fill("The blue one")
-    page.get_by_role("button", name="Use the key now").click()
+    use_key(page, "Use the key now")
 
     expect(page.get_by_text("These are shown this once.")).to_be_visible()
     expect(page.locator(".codes li")).to_have_count(10)
@@ -91,7 +98,7 @@ def test_a_security_key_is_set_up_and_signs_in(demo: Demo, person: Callable[...,
     take_picture(page, "second-factor")
     page.goto("/notices/")
     expect(page).to_have_url(re.compile("/accounts/second-factor/"))  # the password opens nothing
-    page.get_by_role("button", name="Use a security key").click()
+    use_key(page, "Use a security key")
     expect(page.get_by_role("navigation", name="Main")).to_be_attached()
 
     sign_out(page)
@@ -112,7 +119,7 @@ def test_where_no_key_can_be_used_the_page_says_why(
     give_password(page, name, OWN_PASSWORD)
     page.goto("/account/second-factor/key/")
     page.get_by_label("What you call it").fill("The blue one")
-    page.get_by_role("button", name="Use the key now").click()
+    use_key(page, "Use the key now")
     expect(page.get_by_text("Open the console by its name")).to_be_visible()
 
 

@@ -24,14 +24,31 @@ from console.catalogue.content.notices import notice_create
 from console.catalogue.content.version_content import VersionContent
 from console.catalogue.content.versions import version_create
 from console.database import notifications
-from console.live.events import TOPIC_LIMIT, Hub, end_streams
+from console.database.clock import database_now
+from console.live.events import (
+    HEARD_SECONDS,
+    MARGIN_SECONDS,
+    TOPIC_LIMIT,
+    Heard,
+    _hub,
+    end_streams,
+)
 from console.live.topics import refused_topics
 from console.sends.plan.sending import send_create
 from console.sends.plan.testing import send_test_create
 from console.sends.plan.values import SendOrder
 from tests.support.signing_in import sign_in
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
+
+
+def connected(*missed: str) -> str:
+    """What a stream begins with: what its page has missed, and that it follows from now on."""
+    told = "".join(f"data: {topic}\n\n" for topic in missed)
+    return f": connected\nretry: 3000\n\n{told}event: alive\ndata: 10\n\n"
+
+
+CONNECTED = connected()
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +64,9 @@ def cookie(supervisor: User) -> str:
 class Stream:
     """A page that follows topics, by its cookie."""
 
-    def __init__(self, topics: list[str], cookie: str = "", last: str = "") -> None:
+    def __init__(
+        self, topics: list[str], cookie: str = "", last: str = "", since: float | str = ""
+    ) -> None:
         self.last = last
         self.communicator = ApplicationCommunicator(
             application,
@@ -57,7 +76,9 @@ class Stream:
                 "method": "GET",
                 "path": "/events/",
                 "raw_path": b"/events/",
-                "query_string": urlencode([("topic", topic) for topic in topics]).encode(),
+                "query_string": urlencode(
+                    [*(("topic", topic) for topic in topics), ("since", since)]
+                ).encode(),
                 "headers": [
                     (b"host", b"localhost"),
                     (b"cookie", cookie.encode()),
@@ -80,15 +101,13 @@ class Stream:
         await self.communicator.wait(DEADLINE_SECONDS)
 
     async def read(self, seconds: float = DEADLINE_SECONDS) -> str:
-        """One event without its id, which is left in `last`."""
+        """What comes next, without ids. The last of those is left in `last`."""
         part: dict[str, Any] = await self.communicator.receive_output(seconds)
         said = bytes(part.get("body", b"")).decode()
-        found = re.match(r"id: (\S+)\n", said)
-        if found is None:
-            return said
-        assert found[1] != self.last, "an id of before"
-        self.last = found[1]
-        return said[found.end() :]
+        for number in re.findall(r"id: (\S+)\n", said):
+            assert number != self.last, "an id of before"
+            self.last = number
+        return re.sub(r"id: \S+\n", "", said)
 
     async def hears(self, publish: Callable[[], Awaitable[None]]) -> str:
         """The first event. Published again and again: the stream may not listen yet."""
@@ -113,8 +132,16 @@ async def publish(*topics: str) -> None:
 
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        try:
+            await story()
+        finally:
+            end_streams()
+            listeners = (task for task in asyncio.all_tasks() if "_listen" in repr(task.get_coro()))
+            await asyncio.gather(*listeners, return_exceptions=True)
+
     # What is not async runs in this thread then, with this test's own connection.
-    async_to_sync(story)()
+    async_to_sync(whole)()
 
 
 def test_what_is_published_is_heard(cookie: str) -> None:
@@ -124,7 +151,7 @@ def test_what_is_published_is_heard(cookie: str) -> None:
             assert stream.headers["Content-Type"] == "text/event-stream"
             assert stream.headers["Cache-Control"] == "no-store"
             assert "default-src 'self'" in stream.headers["Content-Security-Policy"]
-            assert await stream.read() == ": connected\nretry: 3000\n\n"
+            assert await stream.read() == CONNECTED
             assert await stream.hears(lambda: publish("chat-servers")) == "data: chat-servers\n\n"
 
     run(story)
@@ -137,8 +164,7 @@ def test_who_comes_back_is_told_that_anything_may_have_changed(cookie: str) -> N
             assert await stream.hears(lambda: publish("board")) == "data: board\n\n"
         assert stream.last
         async with Stream(["board"], cookie, stream.last) as stream:
-            assert (await stream.read()).startswith(": connected")
-            assert await stream.read() == "data: *\n\n"
+            assert await stream.read() == connected("*")
 
     run(story)
 
@@ -342,7 +368,7 @@ def test_who_comes_as_the_last_one_leaves_hears_all_the_same() -> None:
     topics = frozenset({"board"})
 
     async def story() -> None:
-        hub = Hub()
+        hub = _hub()
         with hub.stream(topics) as first:
             await published_until_heard(first)
         # As a page is loaded anew: nothing happens in between.
@@ -364,7 +390,7 @@ def test_what_changes_once_a_stream_is_connected_is_not_lost(cookie: str) -> Non
     async def story() -> None:
         for _ in range(3):
             async with Stream(["board"], cookie) as stream:
-                assert await stream.read() == ": connected\nretry: 3000\n\n"
+                assert await stream.read() == CONNECTED
                 await publish("board")
                 assert await stream.read() == "data: board\n\n"
 
@@ -391,6 +417,145 @@ def test_a_lost_database_makes_every_page_look_anew(
             assert await stream.read() == "data: *\n\n"
             await publish("board")
             assert await stream.read() == "data: board\n\n"
+
+    run(story)
+
+
+def milliseconds() -> int:
+    """The present time, as a page's `since`."""
+    return int(1000 * database_now().timestamp())
+
+
+def a_minute_goes_by() -> None:
+    """For what the process has heard, and since when it listens."""
+    heard = _hub().heard
+    assert heard.unbroken_since
+    heard.unbroken_since -= 60
+    heard._last = {topic: at - 60 for topic, at in heard._last.items()}
+
+
+def test_a_page_is_told_what_changed_before_its_stream_began(cookie: str) -> None:
+    async def story() -> None:
+        async with Stream(["board"], cookie) as stream:
+            await stream.read()
+            a_minute_goes_by()
+            before = await sync_to_async(milliseconds)()
+            await publish("board", "chat-servers")
+            assert await stream.read() == "data: board\n\n"
+            # Each page of that moment is told, and no page with newer content.
+            for topics in (["board"], ["sends"], ["board", "chat-servers", "sends"]):
+                missed = [topic for topic in topics if topic != "sends"]
+                async with Stream(topics, cookie, since=before) as late:
+                    assert await late.read() == connected(*missed)
+            a_minute_goes_by()
+            after = await sync_to_async(milliseconds)()
+            async with Stream(["board", "chat-servers"], cookie, since=after) as new:
+                assert await new.read() == CONNECTED
+
+    run(story)
+
+
+def test_the_process_goes_on_listening_between_two_pages(cookie: str) -> None:
+    async def story() -> None:
+        async with Stream(["board"], cookie) as stream:
+            await stream.read()
+            a_minute_goes_by()
+        before = await sync_to_async(milliseconds)()
+        async with Stream(["board"], cookie, since=before) as stream:
+            assert await stream.read() == CONNECTED
+
+    run(story)
+
+
+def test_what_nobody_listened_to_may_have_changed(
+    cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        before = await sync_to_async(milliseconds)()
+        # Nobody had listened by then.
+        async with Stream(["board"], cookie, since=before) as stream:
+            assert await stream.read() == connected("*")
+            await publish("board")
+            assert await stream.read() == "data: board\n\n"
+        # It has heard of everything since, but does not remember it for ever.
+        monkeypatch.setattr("console.live.events.HEARD_SECONDS", 0.0)
+        async with Stream(["board"], cookie, since=before) as stream:
+            assert await stream.read() == connected("*")
+
+    run(story)
+
+
+def test_after_a_rest_the_process_knows_of_nothing(
+    cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.live.events.LINGER_SECONDS", 0.0)
+
+    async def story() -> None:
+        async with Stream(["board"], cookie) as stream:
+            await stream.read()
+        await asyncio.sleep(0)
+        before = await sync_to_async(milliseconds)()
+        async with Stream(["board"], cookie, since=before) as stream:
+            assert await stream.read() == connected("*")
+
+    run(story)
+
+
+def test_a_page_whose_database_came_late_looks_anew(
+    cookie: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told that it is connected, though nothing was heard yet."""
+    monkeypatch.setattr("console.live.events.LISTENING_SECONDS", 0.0)
+
+    async def story() -> None:
+        async with Stream(["board"], cookie) as stream:
+            assert await stream.read() == CONNECTED
+            assert await stream.read() == "data: *\n\n"
+
+    run(story)
+
+
+def test_a_stream_that_reads_too_slowly_looks_anew() -> None:
+    async def story() -> None:
+        hub = _hub()
+        topics = [f"send-{number}" for number in range(101)]
+        with hub.stream(frozenset(topics)) as queue:
+            await hub.listening()
+            await publish(*topics)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while queue.empty() or queue._queue[-1] != "*":
+                    await asyncio.sleep(0.01)
+            assert queue.qsize() == 1
+
+    run(story)
+
+
+def test_of_each_topic_the_last_time_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("console.live.events.time.monotonic", lambda: now)
+    heard = Heard()
+    assert heard.since(now, ["a"]) == ["*"]
+    heard.begin()
+    for now in range(1001, 1006):
+        heard.add([f"at {now}", "each time"])
+    assert heard.since(1001 + MARGIN_SECONDS, ["at 1001", "at 1002", "never"]) == [
+        "at 1001",
+        "at 1002",
+    ]
+    assert heard.since(1002 + MARGIN_SECONDS, ["at 1001", "each time"]) == ["each time"]
+    assert heard.since(1005.5 + MARGIN_SECONDS, ["each time"]) == []
+    now += HEARD_SECONDS - 2
+    heard.add(["each time"])
+    assert len(heard._last) == 4, "those of more than ten minutes ago are forgotten"
+    assert heard.since(1002, ["each time"]) == ["*"]
+
+
+@pytest.mark.parametrize("since", ["yesterday", "-1", "1e9", "1.5", "9" * 16])
+def test_since_is_in_milliseconds(cookie: str, since: str) -> None:
+    async def story() -> None:
+        async with Stream(["board"], cookie, since=since) as stream:
+            assert stream.status == 400
+            assert await stream.read() == "Give since in milliseconds since 1970."
 
     run(story)
 

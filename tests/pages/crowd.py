@@ -51,6 +51,10 @@ class Crowd:
         if self._failure is not None:
             raise self._failure
 
+    def live(self) -> set[str]:
+        """The ids of those who are there; for `still`."""
+        return {chat["id"] for chat in self._live}
+
     def keep(self, chat: str) -> None:
         """This one does not go while the test lasts."""
         self._kept.add(chat)

@@ -78,9 +78,9 @@ def is_composed(page: Page) -> None:
 
 
 def sends(page: Page) -> int:
-    """How many there are with this reason."""
+    """How many there are of this notice. All sends may be more than a page shows."""
     with page.context.expect_page() as opened:
-        page.evaluate("window.open('/sends/')")
+        page.evaluate("window.open('/sends/?q=agent-soon')")
     listed = opened.value
     expect(listed.get_by_role("heading", level=1)).to_be_visible()
     count = listed.locator("main tbody tr", has_text=NOTICE).count()
@@ -106,6 +106,7 @@ def write(desk: Desk, words: str, key: str = "agent-soon") -> Page:
 def saves(page: Page) -> None:
     page.get_by_role("button", name="Save draft").click()
     expect(page.get_by_text("Draft saved.")).to_be_visible()
+    wait_for_scripts(page)  # which throw the kept copy away
 
 
 def lose_answer(route: Route) -> None:

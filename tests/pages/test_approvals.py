@@ -1,7 +1,7 @@
 """A second person approves large sends, and the sender sees why nothing leaves."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -207,7 +207,7 @@ def test_more_sends_cost_no_more_queries(desk: Client, make_send: Callable[..., 
 def test_a_scheduled_send_says_when_in_its_zone(
     page: Client, make_send: Callable[..., Send]
 ) -> None:
-    at = datetime(timezone.now().year + 1, 1, 15, 8, 0, tzinfo=timezone.get_fixed_timezone(0))
+    at = datetime.combine(timezone.now() + timedelta(days=2), time(8), UTC)
     send = make_send(1, scheduled_at=at, time_zone="Asia/Tokyo")
 
     html = html_of(page, "send-detail", send.pk)

@@ -121,7 +121,7 @@ def test_while_a_notice_is_composed_and_sent(
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
     assert axe.faults(page) == []
     page.get_by_role("link", name="Open this send").click()
-    expect(page.locator(".send__state")).to_contain_text("Finished", timeout=30_000)
+    expect(page.locator(".send__state")).to_contain_text("Finished")
     assert faults(page) == []
     page.locator("#deliveries tbody a").first.click()
     expect(page.get_by_role("heading", name="The request")).to_be_visible()

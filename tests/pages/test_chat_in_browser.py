@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.pages.browsing import Desk
 from tests.pages.layout import faults
@@ -99,6 +99,26 @@ def test_a_chat_that_ends_says_so_by_itself(sit_down: Callable[..., Desk], demo:
     with demo.chat(name, waiting=timedelta(minutes=1), FirstName="Paula", LastName="Onepage"):
         page = open_it(desk, name)
         expect(page.locator("#chat-now").get_by_text("Online", exact=True)).to_be_visible()
+    expect(page.locator("#chat-now").get_by_text("Ended", exact=True).first).to_be_visible()
+
+
+def test_a_chat_that_ended_before_its_page_followed_it_says_so(
+    sit_down: Callable[..., Desk], demo: Demo
+) -> None:
+    """On a slow line the page is read long before it can hear what changes."""
+    name = f"0001{uuid4().hex[:12].upper()}"
+    desk = sit_down()
+    page = desk.let_in("sue")
+    held: list[Route] = []
+    with demo.chat(name, waiting=timedelta(minutes=1), FirstName="Paula", LastName="Onepage"):
+        page.route("**/static/**/js/app.js", lambda route: held.append(route))
+        page.goto(f"{desk.address}/chats/{name}/", wait_until="commit")
+        expect(page.locator("#chat-now").get_by_text("Online", exact=True)).to_be_visible()
+        while not held:
+            page.wait_for_timeout(10)
+    while "Ended" not in desk.context.request.get(page.url).text():
+        page.wait_for_timeout(10)
+    held[0].continue_()
     expect(page.locator("#chat-now").get_by_text("Ended", exact=True).first).to_be_visible()
 
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.pages.browsing import Desk
 from tests.pages.crowd import Crowd
-from tests.pages.test_in_browser import send_button, wait_for_scripts
+from tests.pages.test_in_browser import HEAR_NOTHING, send_button, wait_for_scripts
 from tests.support.axe import faults
 from tests.support.demos import Demo, until
 
@@ -71,7 +71,12 @@ COUNT_REFRESHES = """
 document.addEventListener("DOMContentLoaded", () => {
   const count = () => { window.boardRefreshes = (window.boardRefreshes ?? 0) + 1; };
   document.addEventListener("rows:taken", ({ detail }) => {
-    if (detail.rows || detail.ids !== undefined) count();
+    if (!detail.rows && detail.ids === undefined) return;
+    count();
+    window.boardFollowed = (window.boardFollowed ?? 0) + 1;
+  });
+  document.body.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (detail.requestConfig.elt.id === "board-rows") window.boardFollowed = 0;
   });
   document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (detail.requestConfig.elt.id === "board-rows") count();
@@ -203,9 +208,12 @@ def test_what_is_chosen_next_stays_while_the_last_send_is_followed(
     sit_down: Callable[..., Desk], crowd: Crowd
 ) -> None:
     page = sit_at_the_board(sit_down, crowd)
-    first, second = (page.locator("#board-rows input.pick").nth(row) for row in (60, 61))
     with crowd.still():
-        ids = [box.evaluate("box => box.closest('tr').dataset.id") for box in (first, second)]
+        shown = page.locator("#board-rows tbody tr").evaluate_all(
+            "rows => rows.map((row) => row.dataset.id)"
+        )
+        # The page has not heard yet of whoever went just now.
+        ids = [chat for chat in shown if chat in crowd.live()][60:62]
         for chat in ids:
             crowd.keep(chat)
     first, second = (page.locator(f"tr[data-id='{chat}'] input.pick") for chat in ids)
@@ -222,10 +230,11 @@ def test_what_is_chosen_next_stays_while_the_last_send_is_followed(
 
 
 def bring_in_what_is_new(page: Page) -> None:
-    """The list, which has waited while one composed."""
-    show = page.get_by_role("button", name="Show", exact=True)
-    if show.is_visible():
-        show.click()
+    """The list, which has waited while one composed. It may come by itself at this moment."""
+    page.evaluate("""() => {
+      const show = document.querySelector("[data-news-show]");
+      if (show.checkVisibility()) show.click();
+    }""")
 
 
 def press(page: Page) -> str:
@@ -271,14 +280,6 @@ def test_what_is_new_comes_when_it_is_asked_for_or_nobody_is_there(
     assert page.evaluate("document.activeElement.matches('#board-rows input.pick')")
 
 
-# What the stream brings is heard by nobody any more.
-HEAR_NOTHING = """
-() => {
-  for (const list of document.querySelectorAll("[data-live-rows]")) list.dataset.liveRows = "none";
-}
-"""
-
-
 # Which rows stand in the list, as they look, without what counts on by itself.
 SHOWN = """
 async () => {
@@ -303,14 +304,8 @@ def test_the_board_follows_without_loading_the_list(
 ) -> None:
     """Row by row it comes to show what a page shows that is loaded anew."""
     page = sit_at_the_board(sit_down, crowd)
-    # It may have come while chats changed: then it loads once, when it begins to follow.
-    until(partial(page.evaluate, "window.boardRefreshes >= 1"))
-    loads: list[str] = []
-    page.on("request", lambda asked: loads.append(asked.url))
-    before = page.evaluate("window.boardRefreshes")
-
-    until(partial(page.evaluate, f"window.boardRefreshes >= {before + 6}"))
-    assert [url for url in loads if "/board/rows/" in url] == []
+    # It loads when it came while chats changed, and when it has missed some on a busy machine.
+    until(partial(page.evaluate, "window.boardFollowed >= 6"))
 
     def is_the_same() -> bool:
         seen = page.evaluate(SHOWN)

@@ -27,7 +27,9 @@ def write(page: Page) -> None:
     expect(page.locator(".seen__bubble")).to_contain_text("We come on March 31, 2027")
 
 
-def test_a_field_from_the_editor_to_the_customers_chat(sit_down: Callable[..., Desk]) -> None:
+def test_a_field_from_the_editor_to_the_customers_chat(
+    sit_down: Callable[..., Desk], staying: str
+) -> None:
     key = "new-day"
     author = sit_down()
     page = author.let_in("eddy")
@@ -50,7 +52,7 @@ def test_a_field_from_the_editor_to_the_customers_chat(sit_down: Callable[..., D
 
     sender = sit_down()
     page = sender.let_in("sue")
-    choose_chats(page, 1)
+    choose_chats(page, 1, q=staying)
     page.keyboard.press("Enter")
     page.keyboard.type("a new day")
     page.keyboard.press("Enter")

@@ -472,7 +472,7 @@ def test_a_chat_that_moves_while_two_drains_claim_gets_no_more(
             moved = pool.submit(_move_and_send, hurried, "zoe", "chat-west")
             moved.result()
             answer = pool.submit(other)
-            until(waits, within=20)
+            until(waits)
         assert answer.result() == ([], ["contact_budget"])
 
 

@@ -80,7 +80,7 @@ def test_a_late_outcome_of_a_lost_drain_changes_nothing(simulator, chats, send_t
 def test_never_more_than_the_window_is_claimed(simulator, chats, send_to):
     """Watched from outside, in the database, while the simulator answers slowly."""
     chat_server_update(ROOT, ChatServer.objects.get(), window=3)
-    simulator.faults(latency=0.05)
+    simulator.faults(latency=0.2)
     send = send_to(chats(12))
     most = 0
 
@@ -310,8 +310,8 @@ def test_outcomes_wait_for_a_database_that_takes_nothing(
     from console.sends.engine import drain as module
 
     monkeypatch.setattr(module, "DATABASE_RETRY_SECONDS", 0.01)
-    chat_server_update(ROOT, ChatServer.objects.get(), window=4)
-    simulator.faults(latency=0.1)
+    chat_server_update(ROOT, ChatServer.objects.get(), window=4, request_timeout_seconds=30)
+    simulator.faults(latency=1.5)  # within which the disk is full
     ids = chats(16)
     send = send_to(ids)
 
@@ -334,6 +334,7 @@ def test_outcomes_wait_for_a_database_that_takes_nothing(
                 for table in tables
             ]
             await asyncio.to_thread(execute, FULL, *triggers)
+            await asyncio.to_thread(simulator.faults, latency=0.0)
             while (await asyncio.to_thread(execute, "SELECT last_value FROM refused"))[0] < 20:
                 await asyncio.sleep(0.005)
             await asyncio.to_thread(execute, FREE)
@@ -379,8 +380,8 @@ def test_who_took_over_meanwhile_is_not_contradicted(
     from console.sends.engine import drain as module
     from console.sends.engine.record import deliveries_recover
 
-    chat_server_update(ROOT, ChatServer.objects.get(), window=2)
-    simulator.faults(latency=0.2)
+    chat_server_update(ROOT, ChatServer.objects.get(), window=2, request_timeout_seconds=30)
+    simulator.faults(latency=2.0)  # within which the connection is cut
     send = send_to(chats(6))
     taken_over: list[Lease] = []
 
@@ -414,6 +415,7 @@ def test_who_took_over_meanwhile_is_not_contradicted(
     assert len(simulator.journalled()) == 2
     monkeypatch.undo()
     chat_server_lease_release(taken_over[0])
+    simulator.faults(latency=0.0)
     drain()
     assert statuses(send) == {"unknown": 2, "delivered": 4}
     assert_ledger_agrees()

@@ -33,7 +33,7 @@ from tests.support.working import assert_ledger_agrees
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 def somebody_waits_for_us() -> bool:

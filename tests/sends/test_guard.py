@@ -216,7 +216,7 @@ def test_two_people_at_once_bring_it_once(
 
     def click(person):
         try:
-            start.wait(10)
+            start.wait(60)
             return send_create(person, SendOrder(**arguments)).ready_count
         finally:
             connection.close()
@@ -242,7 +242,7 @@ def test_the_same_request_at_once_is_still_one_send(supervisor, make_interaction
 
     def click(_number):
         try:
-            start.wait(10)
+            start.wait(60)
             return send_create(actor, SendOrder(**arguments, expected_plan=shown)).pk
         finally:
             connection.close()

@@ -78,7 +78,7 @@ def nothing_is_on_the_wire() -> bool:
 def test_off_for_a_moment_loses_nothing(number, simulator, chats, send_to):
     """Of 300 deliveries, 23 were skipped for good when it was off for 1.5 s."""
     chat_server_update(ROOT, east(), window=8)
-    simulator.faults(latency=0.02)
+    simulator.faults(latency=0.2)  # so that it is not over before it is off
     ids = chats(300)
     send = send_to(ids)
 
@@ -89,6 +89,7 @@ def test_off_for_a_moment_loses_nothing(number, simulator, chats, send_to):
         taken = len(simulator.journalled())
         assert 20 <= taken < 300
         assert statuses(send) == {"delivered": taken, "pending": 300 - taken}
+        simulator.faults(latency=0)
         chat_server_update(ROOT, east(), enabled=True)
         until(lambda: statuses(send) == {"delivered": 300})
 
@@ -100,8 +101,8 @@ def test_off_for_a_moment_loses_nothing(number, simulator, chats, send_to):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("number", [1, 2])
 def test_what_is_on_the_wire_when_it_is_held_gets_its_outcome(number, simulator, chats, send_to):
-    chat_server_update(ROOT, east(), window=4)
-    simulator.faults(latency=0.5)
+    chat_server_update(ROOT, east(), window=4, request_timeout_seconds=30)
+    simulator.faults(latency=2.0)
     ids = chats(40)
     send = send_to(ids)
 
@@ -335,7 +336,7 @@ def test_open_pages_are_told(chat_server):
             lambda: chat_server_release(ROOT, chat_server),
         ):
             change()
-            notes = connection.connection.notifies(timeout=10, stop_after=2)
+            notes = connection.connection.notifies(timeout=60, stop_after=2)
             assert notifications.CHAT_SERVERS in {note.payload for note in notes}
     finally:
         connection.close()

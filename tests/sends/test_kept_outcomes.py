@@ -459,8 +459,8 @@ def test_a_worker_that_stops_without_a_database_loses_no_outcome(
     send_to: Any,
     tmp_path: Path,
 ) -> None:
-    chat_server_update(ROOT, ChatServer.objects.get(), window=WINDOW)
-    simulator.faults(latency=1.0)
+    chat_server_update(ROOT, ChatServer.objects.get(), window=WINDOW, request_timeout_seconds=30)
+    simulator.faults(latency=3.0)  # within which PostgreSQL goes
     send: Send = send_to(chats(CHATS))
     far = start("worker-far-away", DATABASE_URL=way.url)
     until(simulator.journalled, within=END_SECONDS)

@@ -143,6 +143,7 @@ def test_one_that_is_asked_to_stop_sees_through_what_java_waits_for(
         supervisor.to_actor(),
         SendOrder(notice_key=make_notice("Hello").notice.key, interactions=chats),
     )
+    simulator.faults(latency=0.5)  # so that some are left when it is asked
     worker = start_worker("java-1")
     until(lambda: len(simulator.journalled()) > WINDOW, within=PATIENCE_SECONDS)
     status, said = worker.end(signal.SIGTERM)

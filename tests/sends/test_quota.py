@@ -158,7 +158,7 @@ def test_two_at_once_do_not_exceed_it_together(create, ids):
 
     def click(_number):
         try:
-            start.wait(10)
+            start.wait(60)
             return create(2).ready_count
         except TooManyRequests as refusal:
             return refusal.code

@@ -311,7 +311,7 @@ def test_two_clicks_at_once_make_one_retry(chat_server, send, supervisor, settin
 
     def click(_number: int) -> str:
         try:
-            start.wait(10)
+            start.wait(60)
             return f"send {send_retry_failed(actor, send).pk}"
         except ConsoleError as refusal:
             return refusal.code

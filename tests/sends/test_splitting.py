@@ -166,7 +166,7 @@ def test_two_at_once_do_not_exceed_it_together(supervisor: User, ids: list[str])
     def click(number: int) -> str:
         who = people[number]
         try:
-            start.wait(10)
+            start.wait(60)
             chats = ids[2 * number : 2 * number + 2]
             send = send_create(who.to_actor(), SendOrder(notice_key="hello", interactions=chats))
             return str(send.status)

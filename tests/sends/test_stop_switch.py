@@ -123,10 +123,10 @@ def test_every_open_page_is_told(administrator):
         cursor.execute(f"LISTEN {notifications.CHANNEL}")
     try:
         sending_stop(administrator.to_actor(), reason="Because")
-        told = {note.payload for note in connection.connection.notifies(timeout=10, stop_after=2)}
+        told = {note.payload for note in connection.connection.notifies(timeout=60, stop_after=2)}
         assert notifications.SENDING in told
         sending_restart(administrator.to_actor())
-        told = {note.payload for note in connection.connection.notifies(timeout=10, stop_after=2)}
+        told = {note.payload for note in connection.connection.notifies(timeout=60, stop_after=2)}
         assert notifications.SENDING in told
     finally:
         connection.close()

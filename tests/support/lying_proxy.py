@@ -96,7 +96,7 @@ class LyingProxy:
         if url.path == "/authorize":
             self.asked.append(dict(parse_qsl(url.query)))
             self.behind.prepare(dict(self.claims))
-        connection = http.client.HTTPConnection("127.0.0.1", self.behind.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.behind.port, timeout=60)
         connection.request(method, target, body, headers)
         response = connection.getresponse()
         said = response.read()

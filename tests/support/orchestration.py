@@ -217,7 +217,7 @@ def running_orchestration(
         server.server_close()
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 40.0) -> None:
     """Wait for what another thread does."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -8,12 +8,10 @@ and files that go through much at length.
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-
-from tests.support.untraced import first_cases
 
 # What starts a process for who is given it.
 PROCESSES = {
@@ -112,6 +110,15 @@ class Quick:
             return
         if not ALLOWED.search(f"{arguments[0]} {arguments[1]}"):
             raise AssertionError("It starts a process: mark it with pytest.mark.processes")
+
+
+def first_cases(nodeids: Iterable[str]) -> set[str]:
+    """One case of each test, the same whatever order they come in."""
+    first: dict[str, str] = {}
+    for nodeid in nodeids:
+        test = nodeid.partition("[")[0]
+        first[test] = min(nodeid, first.get(test, nodeid))
+    return set(first.values())
 
 
 def is_quick(item: pytest.Item) -> bool:

@@ -40,6 +40,14 @@ def keep_a_copy() -> None:
     _held.pop().close()
 
 
+def stop_autovacuum() -> None:
+    """Stop it on a server of the tests' own. It locks a table at a moment that no test chooses, and
+    its statistics would make plans differ from run to run."""
+    if settings.EMBEDDED:
+        _ask("ALTER SYSTEM SET autovacuum = off")
+        _ask("SELECT pg_reload_conf()")
+
+
 LEFT = """
 SELECT pid, concat_ws(', ', application_name, state, 'since', state_change, 'last:', query)
 FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()

@@ -101,6 +101,7 @@ REAL = st.sampled_from(sorted({row[0] for row in TABLE} | {"zh-Hant-x-a-b", "sr-
 @given(st.one_of(st.text(max_size=600), TAGS, REAL), st.sets(REAL | TAGS, min_size=1, max_size=6))
 @example("en-" + "x-" * 40, {"en"})
 @example("ſr", {"sr"})
+@example(LONG := "es-" + "abcde-" * 80 + "abcde", {LONG})
 def test_any_tag_gets_a_text_and_never_another_language_or_script_as_its_own(
     wanted: str, texts: set[str]
 ) -> None:

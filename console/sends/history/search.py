@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from heapq import merge
 from itertools import chain, islice
+from math import ceil
 from typing import Any, Self
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, prefetch_related_objects
 
 from console.catalogue.models import NoticeVersion
 from console.database.reading import alias_here, connection_here
@@ -37,6 +38,8 @@ PARTS_AT_ONCE, GROWTH, PARTS_MOST = 4, 2, 64
 NEIGHBOURS_WITHIN = 16
 # More sends than this are compared by the database.
 LISTED_MOST = 1000
+# What is read with each delivery of the history.
+BESIDE = ("send__version__notice",)
 
 
 class Found:
@@ -49,9 +52,10 @@ class Found:
         origins: Q | None,
         filter: DeliveryFilter,
         place: Place | None = None,
+        beside: tuple[Any, ...] = BESIDE,
     ) -> None:
         self._visible, self._origins, self._filter = visible, origins, filter
-        self._place = place or Place()
+        self._place, self._beside = place or Place(), beside
 
     def order_by(self, *names: str) -> Self:
         newest_first = names[:1] == ("-pk",)
@@ -66,15 +70,18 @@ class Found:
         return self._at(place.within(after, place.before if before is None else int(before)))
 
     def prefetch_related(self, *names: Any) -> Self:
-        return type(self)(
-            self._visible.prefetch_related(*names), self._origins, self._filter, self._place
-        )
+        visible, beside = self._visible.prefetch_related(*names), (*self._beside, *names)
+        return type(self)(visible, self._origins, self._filter, self._place, beside)
 
     def __getitem__(self, part: slice) -> list[Delivery]:
         start, stop = part.start or 0, part.stop
-        ids = self._ids(stop)[start:stop]
-        found = self._visible.in_bulk(ids)
-        return [found[pk] for pk in ids if pk in found]
+        rows: dict[int, Delivery] = {}
+        # Whoever sees all sees what the search has read. For others the sends decide.
+        ids = self._ids(stop, rows if self._origins is None else None)[start:stop]
+        rows |= self._visible.in_bulk([pk for pk in ids if pk not in rows])
+        found = [rows[pk] for pk in ids if pk in rows]
+        prefetch_related_objects(found, *self._beside)
+        return found
 
     def first_ids(self, most: int) -> list[int]:
         """Return up to so many keys in order."""
@@ -85,10 +92,11 @@ class Found:
         return len(self._ids(most))
 
     def _at(self, place: Place) -> Self:
-        return type(self)(self._visible, self._origins, self._filter, place)
+        return type(self)(self._visible, self._origins, self._filter, place, self._beside)
 
-    def _ids(self, most: int) -> list[int]:
-        """Return up to so many ids in order."""
+    def _ids(self, most: int, rows: dict[int, Delivery] | None = None) -> list[int]:
+        """Return up to so many ids in order. Deliveries that are read for this stand in `rows`, if
+        it is given: each is read once then."""
         asked = self._filter
         with transaction.atomic(using=alias_here()):
             # First: what is written to parts meanwhile is found in them.
@@ -96,7 +104,7 @@ class Found:
                 found = set(self._not_in_parts(most))
             places = places_of_time(asked.since, asked.until, self._place)
             with _by_indexes():
-                found |= _Search(self._origins, asked, self._place, places).ids(most)
+                found |= _Search(self._origins, asked, self._place, places, rows).ids(most)
         return sorted(found, reverse=self._place.newest_first)[:most]
 
     def _not_in_parts(self, most: int) -> list[int]:
@@ -131,10 +139,16 @@ class _Search:
     """One search: what is asked for as facts of parts, and as conditions on deliveries."""
 
     def __init__(
-        self, origins: Q | None, filter: DeliveryFilter, place: Place, places: list[Place]
+        self,
+        origins: Q | None,
+        filter: DeliveryFilter,
+        place: Place,
+        places: list[Place],
+        rows: dict[int, Delivery] | None = None,
     ) -> None:
-        self._filter, self._place, self._places = filter, place, places
+        self._filter, self._place, self._places, self._rows = filter, place, places, rows
         self._facts = self._read_facts(origins)
+        self._row_condition = self._read_row_condition()
 
     def _read_facts(self, visible: Q | None) -> Facts:
         asked = self._filter
@@ -173,7 +187,7 @@ class _Search:
     def ids(self, most: int) -> set[int]:
         """Return so many ids that fit, the first of the place among them."""
         found: set[int] = set()
-        candidates, size = self._candidates(), PARTS_AT_ONCE
+        candidates, size, read = self._candidates(), PARTS_AT_ONCE, 0
         newest_first = self._place.newest_first
         while parts := list(islice(candidates, size)):
             found |= self._fitting(parts)
@@ -183,7 +197,10 @@ class _Search:
                 last = sorted(found, reverse=newest_first)[most - 1]
                 if last >= edge if newest_first else last <= edge:
                     break
-            size = min(size * GROWTH, PARTS_MOST)
+            read += len(parts)
+            # No more than are likely to be enough, if as many fit in each as until now.
+            likely = ceil((most - len(found)) * read / len(found)) if found else PARTS_MOST
+            size = min(size * GROWTH, max(likely, PARTS_AT_ONCE), PARTS_MOST)
         return found
 
     def _candidates(self) -> Iterator[Part]:
@@ -244,9 +261,11 @@ class _Search:
         if not parts:
             return set()
         fitting = Delivery.objects.filter(
-            condition, self._row_condition(), pk__gt=self._place.after, pk__lt=self._place.before
+            condition, self._row_condition, pk__gt=self._place.after, pk__lt=self._place.before
         ).extra(where=["sends_delivery.id BETWEEN part.first_id AND part.last_id"])
-        rows, values = fitting.order_by().values("pk", "send_id").query.sql_with_params()
+        fitting = fitting.order_by()
+        only_ids = fitting if self._rows is not None else fitting.only("pk", "send_id")
+        rows, values = only_ids.query.sql_with_params()
         # OFFSET makes PostgreSQL read them by the key, and not all of a send.
         sql = f"""
             SELECT found.* FROM unnest(%s::bigint[], %s::bigint[]) AS part(first_id, last_id)
@@ -254,21 +273,22 @@ class _Search:
         first_ids, last_ids = zip(
             *ranges((part.first_id, part.last_id) for part in parts), strict=True
         )
-        with connection_here().cursor() as cursor:
-            cursor.execute(sql, [list(first_ids), list(last_ids), *values])
-            read = cursor.fetchall()
+        read = list(Delivery.objects.raw(sql, [list(first_ids), list(last_ids), *values]))
         # Other sends may have ids between those of a part.
         of_sends: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for part in parts:
             of_sends[part.send_id].append((part.first_id, part.last_id))
         theirs = {send: list(ranges(each, gap=1)) for send, each in of_sends.items()}
-        return {
-            pk
-            for pk, send in read
-            if any(first <= pk <= last for first, last in theirs.get(send, ()))
+        found = {
+            row.pk: row
+            for row in read
+            if any(first <= row.pk <= last for first, last in theirs.get(row.send_id, ()))
         }
+        if self._rows is not None:
+            self._rows |= found
+        return set(found)
 
-    def _row_condition(self) -> Q:
+    def _read_row_condition(self) -> Q:
         """Return what each delivery must be, beside what its send is."""
         rest = DeliveryFilter(
             status=self._filter.status,

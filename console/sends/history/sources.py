@@ -4,17 +4,15 @@ Each source yields parts whose facts fit what is asked for. A part may have no d
 but every delivery that fits is in a part of some source, or of a send that has no parts yet.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import Func, Max, Min, QuerySet, TextField, Value
-from django.db.models.functions import Concat
+from django.db.models import BooleanField, ExpressionWrapper, Max, Min, Q, QuerySet
 
 from console.database.reading import connection_here
 from console.sends.history.searchable import LEVELS, PART_SPAN, SPAN_BITS, spaced, span_mark
@@ -27,12 +25,14 @@ FIRST_PARTS, MOST_PARTS, GROWTH = 24, 384, 4
 LEAST_MOST = 32
 # For more combinations of values than this, the longest list of them is compared row by row.
 COMBINATIONS_MOST = 300
-# So many parts are looked through one by one before the index of texts is asked.
+# So many parts are looked through one by one before the index of texts is asked: FIRST_PARTS of
+# them first.
 NEAREST_PARTS = 200
 # So many spans of a level are one of the next.
 SPANS_MOST = 16
+# So many times the spans before are the next ones if facts are asked for, too.
+NARROW_GROWTH = 4
 LAST = 2**63 - 1
-MARKS = ArrayField(TextField())
 ENDED = tuple(str(status) for status in DeliveryStatus if status not in OPEN_STATUSES)
 
 
@@ -56,12 +56,6 @@ class Place:
 
     def within(self, after: int, before: int) -> "Place":
         return Place(max(self.after, after), min(self.before, before), self.newest_first)
-
-    def beyond(self, last_id: int) -> "Place":
-        """Return what is left behind the part with this last id."""
-        if self.newest_first:
-            return Place(self.after, min(self.before, last_id), True)
-        return Place(max(self.after, last_id), self.before, False)
 
     @property
     def reach(self) -> int:
@@ -90,84 +84,124 @@ COLUMNS = {
     "servers": "chat_server_name",
 }
 TYPES = {"statuses": "varchar", "versions": "bigint", "origins": "bigint", "servers": "varchar"}
+AS_READ = {
+    "versions": "f.version_id + 0",
+    "origins": "f.origin_id + 0",
+    "servers": "f.chat_server_name || ''",
+}
 BESIDE_STATUS = ("versions", "origins", "servers")
 
 
 def parts_with(facts: Facts, place: Place) -> Iterator[Part]:
     """Yield the parts with these facts, in order, read by the index that has what is asked for."""
-    keys, compared = _keys(facts)
-    number_of_keys = len(keys["statuses"])
+    keys = _keys(facts)
+    newest_first, nearest = place.newest_first, max if place.newest_first else min
+    # Behind which id the list of each key goes on. Not of the place, beyond whose ends parts can
+    # reach: whatever was read is never read again.
+    behind = dict.fromkeys(keys.values, place.reach if newest_first else place.after)
     most, least = FIRST_PARTS, 2
-    # Not of the place, beyond whose ends parts can reach: whatever was read is never read again.
-    low, high = place.after, place.reach
-    while number_of_keys and not place.is_empty:
-        each_most = max(least, 2 * most // number_of_keys)
-        rows = _with_keys(keys, compared, place, (low, high), each_most)
-        numbers = Counter(key for key, _part in rows)
-        # Of a key that has more, nothing is known behind its last.
-        ends = {key: part.last_id for key, part in rows if numbers[key] == each_most}
-        if not ends:
-            yield from dict.fromkeys(part for _key, part in rows)
-            return
-        edge = max(ends.values()) if place.newest_first else min(ends.values())
-        known = (
-            part
-            for _key, part in rows
-            if (part.last_id >= edge if place.newest_first else part.last_id <= edge)
-        )
-        yield from dict.fromkeys(known)
-        low, high = (low, edge) if place.newest_first else (edge, high)
+    waiting: set[Part] = set()
+    while behind and not place.is_empty:
+        chosen = _nearest_half(behind, newest_first=newest_first)
+        each_most = max(least, 2 * most // len(chosen))
+        for key, parts in _with_keys(keys, chosen, place, each_most).items():
+            waiting |= set(parts)
+            if len(parts) == each_most:
+                behind[key] = parts[-1].last_id
+            else:
+                del behind[key]
+        if behind:
+            # Of a key that has more, nothing is known behind its last.
+            edge = nearest(behind.values())
+            known = [each for each in waiting if nearest(each.last_id, edge) == each.last_id]
+            yield from sorted(known, reverse=newest_first)
+            waiting.difference_update(known)
         most, least = min(most * GROWTH, MOST_PARTS), min(2 * least, LEAST_MOST)
+    yield from sorted(waiting, reverse=newest_first)
 
 
-Compared = dict[str, Sequence[int] | Sequence[str]]
+Key = tuple[Any, ...]
 
 
-def _keys(facts: Facts) -> tuple[dict[str, list[Any]], Compared]:
-    """Return the combinations of values to read an index by, as columns of equal length, and the
-    values with which each row is compared."""
-    bound: Compared = {
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Combinations of values to read an index by: a value of each of `names`. Each row that is read
+    so is compared with the values of `compared`."""
+
+    names: list[str]
+    values: list[Key]
+    compared: dict[str, Sequence[int] | Sequence[str]]
+
+
+def _keys(facts: Facts) -> _Keys:
+    bound: dict[str, Sequence[int] | Sequence[str]] = {
         name: found for name in BESIDE_STATUS if (found := getattr(facts, name)) is not None
     }
-    compared: Compared = {}
+    compared: dict[str, Sequence[int] | Sequence[str]] = {}
     if len(bound) == len(BESIDE_STATUS):  # no index has all three
         compared["servers"] = bound.pop("servers")
     while prod(map(len, [facts.statuses, *bound.values()])) > COMBINATIONS_MOST:
         longest = max(bound, key=lambda name: len(bound[name]))
         compared[longest] = bound.pop(longest)
-    keys = list(product(facts.statuses, *bound.values()))
+    return _Keys(["statuses", *bound], list(product(facts.statuses, *bound.values())), compared)
+
+
+def _nearest_half(behind: dict[Key, int], *, newest_first: bool) -> dict[Key, int]:
+    """Return the half of the keys whose lists are read least far, or all of them that are read as
+    far as these."""
+    ends = sorted(behind.values(), reverse=newest_first)
+    middle = ends[(len(ends) - 1) // 2]
     return {
-        name: [key[at] for key in keys] for at, name in enumerate(["statuses", *bound])
-    }, compared
+        key: end
+        for key, end in behind.items()
+        if (end >= middle if newest_first else end <= middle)
+    }
 
 
 def _with_keys(
-    keys: dict[str, list[Any]],
-    compared: Compared,
-    place: Place,
-    between: tuple[int, int],
-    each_most: int,
-) -> list[tuple[int, Part]]:
-    """Return up to `each_most` parts of each key in order, with the number of the key: those of the
-    place whose last ids are between these."""
+    keys: _Keys, behind: dict[Key, int], place: Place, each_most: int
+) -> dict[Key, list[Part]]:
+    """Return for each key up to `each_most` parts of the place in order: those behind an id."""
     order = "DESC" if place.newest_first else "ASC"
-    columns = {name: COLUMNS[name] for name in keys}
-    arrays = ", ".join(f"%s::{TYPES[name]}[]" for name in keys)
-    wanted = [f"f.{column} = k.{column}" for column in columns.values()]
-    wanted += [f"f.{COLUMNS[name]} = ANY(%s::{TYPES[name]}[])" for name in compared]
+    columns = [COLUMNS[name] for name in keys.names]
+    arrays = ", ".join(f"%s::{TYPES[name]}[]" for name in keys.names)
+    wanted = [f"f.{column} = k.{column}" for column in columns]
+    # An expression, so that no index of these values is read instead, and sorted.
+    wanted += [f"{AS_READ[name]} = ANY(%s::{TYPES[name]}[])" for name in keys.compared]
+    ends = (
+        ("f.last_id < k.behind", "f.last_id > %s")
+        if place.newest_first
+        else ("f.last_id > k.behind", "f.last_id < %s")
+    )
     sql = f"""
-        SELECT k.number, found.* FROM unnest({arrays}) WITH ORDINALITY
-            AS k({", ".join(columns.values())}, number)
+        SELECT k.number, found.* FROM unnest({arrays}, %s::bigint[]) WITH ORDINALITY
+            AS k({", ".join(columns)}, behind, number)
         CROSS JOIN LATERAL (
             SELECT DISTINCT ON (f.last_id) f.last_id, f.first_id, f.send_id FROM sends_historyfact f
-            WHERE {" AND ".join(wanted)}
-                AND f.last_id > %s AND f.last_id < %s AND f.first_id < %s
+            WHERE {" AND ".join([*wanted, *ends])} AND f.first_id < %s
             ORDER BY f.last_id {order} LIMIT %s
         ) found ORDER BY last_id {order}"""  # noqa: S608 - names from above
-    limits = [*between, place.before, each_most]
+    values = [[key[at] for key in behind] for at in range(len(columns))]
+    limits = [place.after if place.newest_first else place.reach, place.before, each_most]
+    found: dict[Key, list[Part]] = {key: [] for key in behind}
+    listed = list(behind)
+    with _in_order(), connection_here().cursor() as cursor:
+        cursor.execute(
+            sql, [*values, list(behind.values()), *map(list, keys.compared.values()), *limits]
+        )
+        for number, *row in cursor.fetchall():
+            found[listed[number - 1]].append(Part(*row))
+    return found
+
+
+@contextmanager
+def _in_order() -> Iterator[None]:
+    """Read along an index. PostgreSQL takes a frequent value for an average one, and would read
+    and sort all that it has."""
     with connection_here().cursor() as cursor:
-        cursor.execute(sql, [*keys.values(), *map(list, compared.values()), *limits])
-        return [(number, Part(*row)) for number, *row in cursor.fetchall()]
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        yield
+        cursor.execute("SET LOCAL enable_bitmapscan TO DEFAULT")
 
 
 def parts_with_text(text: str, facts: Facts, place: Place) -> Iterator[Part]:
@@ -176,29 +210,30 @@ def parts_with_text(text: str, facts: Facts, place: Place) -> Iterator[Part]:
     A text that is found often is found in the newest parts; one that is rare is found by the index
     of texts, in more and more spans of the history at a time.
     """
-    nearest = _nearest(place)
-    numbers = [pk for pk, _last_id in nearest]
-    yield from _read(_matching(text, facts, no_index=True).filter(pk__in=numbers), place)
-    if len(nearest) < NEAREST_PARTS:
-        return
-    place = place.beyond(nearest[-1][1])
-    matching = _matching(text, facts)
-    for marks in _spans(place):
-        yield from _read(matching.filter(marks__overlap=marks), place)
+    fitting, low, high = _fitting(text, facts), place.after, place.reach
+    # With facts few parts of a span fit, and few of those that are near.
+    is_narrow = any(_marks(facts))
+    for most in (FIRST_PARTS,) if is_narrow else (FIRST_PARTS, NEAREST_PARTS - FIRST_PARTS):
+        nearest = _nearest(fitting, _parts_between(low, high, place), place, most)
+        yield from (part for part, is_found in nearest if is_found)
+        if len(nearest) < most:
+            return
+        last_id = nearest[-1][0].last_id
+        low, high = (low, last_id) if place.newest_first else (last_id, high)
+    growth = NARROW_GROWTH if is_narrow else 1
+    for marks in _spans(low, high, newest_first=place.newest_first, growth=growth):
+        found = _parts_between(low, high, place).filter(fitting, marks__overlap=marks)
+        rows = found.order_by().values_list("last_id", "first_id", "send_id")
+        yield from sorted((Part(*row, False) for row in rows), reverse=place.newest_first)
 
 
-def _matching(text: str, facts: Facts, *, no_index: bool = False) -> QuerySet[HistoryPart]:
-    """Return the parts that have a text and these facts, by the index. With `no_index` PostgreSQL
-    reads the parts that the caller names, and nothing else."""
-    suffix = "_themselves" if no_index else ""
-    every = HistoryPart.objects.annotate(
-        text_themselves=Concat("text", Value(""), output_field=TextField()),
-        marks_themselves=Func("marks", Value([], MARKS), function="array_cat", output_field=MARKS),
-    )
-    found = every.filter(**{f"text{suffix}__icontains": spaced(text)})
+def _fitting(text: str, facts: Facts) -> Q:
+    """Return the condition for parts that have a text and these facts: marks first, since a text
+    may lie apart from its row."""
+    wanted = Q()
     for marks in _marks(facts):
-        found = found.filter(**{f"marks{suffix}__overlap": marks})
-    return found
+        wanted &= Q(marks__overlap=marks)
+    return wanted & Q(text__icontains=spaced(text))
 
 
 def _marks(facts: Facts) -> Iterator[list[str]]:
@@ -216,35 +251,40 @@ def _marks(facts: Facts) -> Iterator[list[str]]:
         yield [f"origin {number}" for number in facts.origins]
 
 
-def _nearest(place: Place) -> list[tuple[int, int]]:
-    """Return the numbers and last ids of the first parts of a place, in order."""
-    found = HistoryPart.objects.filter(last_id__gt=place.after, last_id__lt=place.reach)
-    ordered = found.order_by("-last_id" if place.newest_first else "last_id")
-    return list(ordered.values_list("pk", "last_id")[:NEAREST_PARTS])
+def _parts_between(low: int, high: int, place: Place) -> QuerySet[HistoryPart]:
+    """Return the parts of a place whose last ids are between these."""
+    return HistoryPart.objects.filter(last_id__gt=low, last_id__lt=high, first_id__lt=place.before)
 
 
-def _read(found: QuerySet[HistoryPart], place: Place) -> list[Part]:
-    within = found.filter(
-        last_id__gt=place.after, last_id__lt=place.reach, first_id__lt=place.before
-    )
-    rows = within.order_by().values_list("last_id", "first_id", "send_id")
-    return sorted((Part(*row, False) for row in rows), reverse=place.newest_first)
+def _nearest(
+    fitting: Q, parts: QuerySet[HistoryPart], place: Place, most: int
+) -> list[tuple[Part, bool]]:
+    """Return up to so many parts, the first of the place, in order, and whether each fits."""
+    ordered = parts.order_by("-last_id" if place.newest_first else "last_id")
+    # In what is read of a row, not in what it is chosen by: the index of texts is of no use here.
+    said = ordered.annotate(fits=ExpressionWrapper(fitting, BooleanField()))
+    with _in_order():
+        found = list(said.values_list("last_id", "first_id", "send_id", "fits")[:most])
+    return [
+        (Part(last_id, first_id, send_id, False), fits)
+        for last_id, first_id, send_id, fits in found
+    ]
 
 
-def _spans(place: Place) -> Iterator[list[str]]:
-    """Yield marks of spans that cover a place in its direction: few ids first, and then as many as
-    were covered before."""
+def _spans(after: int, before: int, *, newest_first: bool, growth: int) -> Iterator[list[str]]:
+    """Yield marks of spans that cover the last ids between these from one end: few ids first, and
+    then `growth` times as many as were covered before."""
     ends = HistoryPart.objects.aggregate(low=Min("last_id"), high=Max("last_id"))
-    if ends["low"] is None or place.is_empty:
+    if ends["low"] is None:
         return
-    low = max(place.after + 1, ends["low"])
-    high = min(place.reach - 1, ends["high"])
+    low, high = max(after + 1, ends["low"]), min(before - 1, ends["high"])
     covered = 0
     while low <= high:
-        level = max((each for each in LEVELS if 1 << each <= covered), default=LEVELS[0])
+        wanted = covered * growth
+        level = max((each for each in LEVELS if 1 << each <= wanted), default=LEVELS[0])
         first, last = low >> level, high >> level
-        number = max(1, min(covered >> level, SPANS_MOST))
-        if place.newest_first:
+        number = max(1, min(wanted >> level, SPANS_MOST))
+        if newest_first:
             # Up to the limit of a larger span, so that those can follow.
             first = max(first, last - number + 1, last & ~(SPANS_MOST - 1))
             high = (first << level) - 1

@@ -57,7 +57,7 @@ def here(request: HttpRequest) -> JsonResponse:
 @require_GET
 def clock(request: HttpRequest) -> HttpResponse:
     """Return the time by PostgreSQL's clock, which pages use for counting (server-clock.js)."""
-    now, took = stamp(arrived_at(request))
+    now, took, _at_most = stamp(arrived_at(request))
     return JsonResponse({"now": now, "took": took})
 
 

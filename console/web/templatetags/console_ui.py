@@ -2,8 +2,9 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, partial
+from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -79,6 +80,7 @@ STATUS_WORDS: dict[str, Any] = dict(
 )
 STATUS_WORDS[wording.WAITS] = wording.WAITS_WORDS
 DAY = 86_400
+UNITS = (("day", DAY), ("hour", 3600), ("minute", 60), ("second", 1))
 JSON_SHOWN = 4000
 
 
@@ -200,7 +202,8 @@ def exact(moment: datetime | None) -> str:
     """Return the moment to the second, with its zone: for titles, prints and proofs."""
     if moment is None:
         return ""
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S %Z")
+    local = timezone.localtime(moment)
+    return f"{local.isoformat(' ', 'seconds')[:19]} {local.tzname()}"
 
 
 @register.filter
@@ -215,19 +218,37 @@ def exact_ms(moment: datetime | None) -> str:
 def _ago(seconds: float) -> str:
     size = abs(int(seconds))
     if size < 5:
-        return _("now")
+        return _ago_in("now", 0, False)
     if size >= 7 * DAY:
         return ""
-    if size < 60:
-        words = ngettext("%d sec", "%d sec", size) % size
-    elif size < 3600:
-        words = ngettext("%d min", "%d min", size // 60) % (size // 60)
-    elif size < DAY:
-        words = ngettext("%d hr", "%d hr", size // 3600) % (size // 3600)
+    unit, number = next((unit, size // each) for unit, each in UNITS if size >= each)
+    return _ago_in(unit, number, seconds > 0)
+
+
+@constant
+def _ago_in(unit: str, number: int, is_past: bool) -> str:
+    if unit == "now":
+        return _("now")
+    if unit == "second":
+        words = ngettext("%d sec", "%d sec", number) % number
+    elif unit == "minute":
+        words = ngettext("%d min", "%d min", number) % number
+    elif unit == "hour":
+        words = ngettext("%d hr", "%d hr", number) % number
     else:
-        words = ngettext("%d day", "%d days", size // DAY) % (size // DAY)
-    pattern = _("%(time)s ago") if seconds > 0 else _("in %(time)s")
+        words = ngettext("%d day", "%d days", number) % number
+    pattern = _("%(time)s ago") if is_past else _("in %(time)s")
     return pattern % {"time": words}
+
+
+@constant
+def _day(day: date) -> str:
+    return date_format(day, "j M Y")
+
+
+@constant
+def _since() -> str:
+    return _("since %(moment)s")
 
 
 @register.simple_tag
@@ -237,20 +258,18 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
         return format_html("{}", absent)
     words = _ago((near_now() - moment).total_seconds())
     live = " data-relative" if words else ""
-    return format_html(
-        '<time datetime="{0}" title="{1}" data-exact="{1}"{2}>{3}</time>',
-        moment.isoformat(),
-        exact(moment),
-        SafeString(live),
-        words or date_format(timezone.localtime(moment), "j M Y"),
+    at, words = escape(exact(moment)), words or _day(timezone.localtime(moment).date())
+    return SafeString(
+        f'<time datetime="{moment.isoformat()}" title="{at}" data-exact="{at}"{live}>'
+        f"{escape(words)}</time>"
     )
 
 
 @register.simple_tag(takes_context=True)
 def server_time(context: template.Context) -> str:
-    """Return the present time by PostgreSQL's clock, for server-clock.js."""
-    now, took = stamp(arrived_at(context.get("request")))
-    return f"{now} {took}"
+    """Return the moment by PostgreSQL's clock, for server-clock.js: time, and how long the request
+    has been here at least and at most."""
+    return " ".join(map(str, stamp(arrived_at(context.get("request")))))
 
 
 @register.simple_tag
@@ -295,11 +314,9 @@ def clock(seconds: float | None) -> str:
 def waiting_since(moment: datetime) -> SafeString:
     """Show a duration that continues to count in the browser (times.js)."""
     seconds = (near_now() - moment).total_seconds()
-    return format_html(
-        '<span data-since="{}" title="{}">{}</span>',
-        moment.isoformat(),
-        _("since %(moment)s") % {"moment": exact(moment)},
-        clock(seconds),
+    title = escape(_since() % {"moment": exact(moment)})
+    return SafeString(
+        f'<span data-since="{moment.isoformat()}" title="{title}">{clock(seconds)}</span>'
     )
 
 

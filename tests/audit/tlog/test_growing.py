@@ -157,7 +157,7 @@ def test_two_that_grow_at_the_same_moment_make_one_tree(monkeypatch: pytest.Monk
 
     def grow(_number: int) -> AuditTreeHead | None:
         try:
-            start.wait(10)
+            start.wait(60)
             return tree_grow()
         finally:
             connection.close()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from console.audit import witness
 
 NAME = "auditor.example/witness"
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Answer(NamedTuple):

@@ -144,7 +144,7 @@ async def graceful_close(url: str) -> dict[str, Any]:
 
 async def ticks_while_java_waits(url: str) -> int:
     """How often the loop had its turn while a request waited in Java."""
-    opened = await channel(url, 0.5)
+    opened = await channel(url, 2.0)
     future = opened.submit(request_of({"text": "no answer comes"}))
     ticks = 0
     while not future.done():
@@ -275,9 +275,9 @@ async def security(url: str, stores: dict[str, str]) -> list[Any]:
 
 async def late_silence(url: str) -> list[Any]:
     """The first request is answered, one that comes later is not: each has its own time."""
-    opened = await channel(url, 0.6)
+    opened = await channel(url, 2.0)
     first = await opened.submit(request_of({"text": "answered"}))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1.0)
     began = time.monotonic()
     second = await opened.submit(request_of({"text": "not answered"}))
     took = time.monotonic() - began
@@ -351,10 +351,10 @@ async def late(
 
 async def standstill(url: str) -> dict[str, Any]:
     """The event loop stands still until the request's time is over; its answer comes meanwhile."""
-    opened = await channel(url, 0.6)
+    opened = await channel(url, 1.5)
     asked = opened.submit(request_of({"text": "Hello"}))
     await asyncio.sleep(0.2)
-    time.sleep(1.0)
+    time.sleep(2.0)
     outcome = shown(await asked)
     await asyncio.sleep(0.2)  # its timer comes after it
     await opened.close()

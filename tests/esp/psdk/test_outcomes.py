@@ -126,7 +126,7 @@ def test_each_request_has_its_own_time(java: JavaProcess) -> None:
         url = f"psdk://127.0.0.1:{port}?sdk.stand-in.before-sleep=1"
         first, second, took = java.play("late_silence", url=url)
     assert (first, second) == ("accepted", "unknown")
-    assert took > 0.5
+    assert took > 1.5
 
 
 def test_closed_while_it_was_written(java: JavaProcess) -> None:

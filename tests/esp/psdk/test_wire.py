@@ -74,7 +74,7 @@ def test_two_thousand_requests_with_sixteen_in_flight_and_answers_out_of_order(
 
 
 def test_the_loop_goes_on_while_java_waits(java: JavaProcess) -> None:
-    """A call into Java that kept Python's lock would stop everything for half a second."""
+    """A call into Java that kept Python's lock would stop everything for two seconds."""
     with beside(silence) as port:
         assert java.play("ticks_while_java_waits", url=f"psdk://127.0.0.1:{port}") > 20
 

@@ -12,6 +12,7 @@ from console.esp import Client, Outcome, OutcomeKind
 from console.esp.simulator.__main__ import main
 from tests.esp.support import (
     APP_NAME,
+    PATIENCE,
     ROOT,
     SIMULATOR,
     SimulatorProcess,
@@ -114,7 +115,7 @@ def test_a_signal_ends_it_with_clients_and_onlookers_connected(
 ) -> None:
     with simulator_process(tmp_path / "journal") as simulator:
         addresses = [("127.0.0.1", simulator.port), ("127.0.0.1", simulator.control_port)]
-        clients = [socket.create_connection(address, timeout=10) for address in addresses]
+        clients = [socket.create_connection(address, timeout=PATIENCE) for address in addresses]
         assert simulator.ask("stats")["stats"]["connections_open"] == 1
         simulator.process.send_signal(number)
         assert simulator.end() == (0, "")
@@ -125,7 +126,7 @@ def test_a_signal_ends_it_with_clients_and_onlookers_connected(
 def failure(*options: str) -> tuple[int, str]:
     """How the program ends that cannot start."""
     done = subprocess.run(
-        [*SIMULATOR, *options], capture_output=True, text=True, cwd=ROOT, timeout=10
+        [*SIMULATOR, *options], capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE
     )
     assert done.stdout == ""
     return done.returncode, done.stderr
