@@ -20,16 +20,20 @@ exact text.
 
 import argparse
 import base64
+import gc
 import hashlib
 import hmac
 import io
 import json
+import os
+import signal
 import sys
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -45,11 +49,14 @@ GENESIS = "0" * 64
 FORMAT = 1
 # The anchor of a batch is fewer entries before its last one.
 ANCHOR_ENTRIES = 65_536
-# So many batches of a stream are checked by the signature of the last one.
+# So many batches of a stream are checked by the signature of the last one, whose number is a
+# multiple of it.
 BATCHES_AT_ONCE = 256
 STREAMS = 10_000
 # It has a dozen fields.
 MANIFEST_MOST = 1024 * 1024
+# So much of the entries is followed at once.
+BLOCK = 128 * 1024
 # Of a line, in bytes. The longest entry, of a send to all chats of a large site, has some MB.
 LINE_MOST = 64 * 1024 * 1024
 ENTRIES, MANIFEST, CHECKPOINTS = "entries.jsonl", "manifest.json", "checkpoints.jsonl"
@@ -61,7 +68,9 @@ APPROVED = "approvals.jsonl"
 # The parts of a line around its entry, and what follows the data in the entry.
 _HEAD, _BEFORE_HASH, _TAIL = b'{"entry":', b',"hash":"', b'"}\n'
 _TAIL_SIZE = len(_BEFORE_HASH) + 64 + len(_TAIL)
+_PREVIOUS, _NUMBER = b',"prev_hash":"', b'","seq":'
 _MIDDLE = b',"prev_hash":"%b","seq":%d'
+_AT, _TIME_SIZE = b'","at":"', len("2026-01-01T00:00:00.000000Z")
 
 
 class Unreadable(Exception):
@@ -236,10 +245,18 @@ def follow(
 
     `marks` are the hashes in checkpoints, by entry. Its memory does not grow with the lines.
     """
+    finding = batches.begin(report) or _follow_lines(lines, report, marks, batches)
+    finding = batches.end() or finding  # what it finds is of entries before
+    report.findings += [finding] if finding else []
+
+
+def _follow_lines(
+    lines: Iterable[bytes], report: Report, marks: Mapping[int, str], batches: "Batches"
+) -> Finding | None:
+    """Follow the chain line by line, and return the first thing that is wrong."""
     seq, previous = report.head.seq, report.head.hash.encode()
-    finding, sha256 = batches.begin(report), hashlib.sha256
-    hashes, contents, first, last = batches.hashes, batches.contents, batches.first, batches.last
-    for line in lines if finding is None else ():
+    finding, sha256, hashes = None, hashlib.sha256, batches.hashes
+    for line in lines:
         seq += 1
         entry = line[len(_HEAD) : -_TAIL_SIZE]
         digest = sha256(entry).hexdigest().encode()
@@ -253,21 +270,120 @@ def follow(
             finding, seq = _diagnosis(line, seq, previous.decode()), seq - 1
             break
         hashes[seq & _MASK] = previous = digest
-        if seq >= first:
-            contents += (before, after)
-            if seq == last:
-                finding = batches.close()
-                first, last = batches.first, batches.last
-        else:
-            finding = batches.unsigned(seq)
+        finding = batches.take(seq, (before, after))
         if finding is None and seq in marks:
             finding = _mark(marks[seq], digest.decode(), seq, report)
         if finding is not None:
             break
     report.followed += seq - report.head.seq
     report.head = Head(seq, previous.decode())
-    finding = batches.end() or finding  # what it finds is of entries before
+    return finding
+
+
+def follow_file(
+    file: "_Bounded",
+    report: Report,
+    marks: Mapping[int, str],
+    batches: "Batches",
+    watch: Callable[[bytes], object],
+) -> None:
+    """Follow the chain as `follow` does, many lines of a file at once, which takes less time.
+
+    Calls `watch` with each entry that may concern approvals.
+    """
+    finding, stops = batches.begin(report), sorted(marks)
+    for block in file.blocks() if finding is None else ():
+        cut = _cut(block, report.head)
+        if cut is None:  # line by line it tells what is wrong, and where
+            lines = _watching(_lines_of(block), watch)
+            finding = _follow_lines(lines, report, marks, batches)
+        else:
+            for place in cut.watched:
+                watch(cut.entries[place])
+            finding = _follow_block(cut, report, marks, stops, batches)
+        if finding is not None:
+            break
+    finding = batches.end() or finding
     report.findings += [finding] if finding else []
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Entries that follow each other, with their hashes: `contents` as in `batch_bytes`, `times`
+    the least and the greatest of their times, `watched` the places of those that may concern
+    approvals. `times` is None if one of them revokes a key."""
+
+    entries: list[bytes]
+    hashes: list[bytes]
+    contents: list[bytes]
+    times: tuple[bytes, bytes] | None
+    watched: list[int]
+
+
+def _cut(block: bytes, head: Head) -> _Cut | None:
+    """Cut whole lines into the entries after `head`; None unless all are what they must be: the
+    lines that these entries, their numbers and their hashes make."""
+    lines = block.split(b"\n")
+    if lines.pop() or not lines or len(block) > LINE_MOST:
+        return None
+    sha256, first = hashlib.sha256, head.seq + 1
+    entries = [line[len(_HEAD) : 1 - _TAIL_SIZE] for line in lines]
+    digests = b"".join([sha256(entry).digest() for entry in entries])
+    made = digests.hex("\n", 32).encode().split(b"\n")
+    numbers = " ".join(map(str, range(first, first + len(lines)))).encode().split(b" ")
+    # The last occurrence, as above. What follows it begins with the hash before and the number.
+    pieces = [entry.rpartition(_PREVIOUS) for entry in entries]
+    begins, ends = [piece[0] for piece in pieces], [piece[2] for piece in pieces]
+    after, longest = 64 + len(_NUMBER) + len(numbers[0]), len(numbers[-1])
+    if len(numbers[0]) == longest:
+        ends = [end[after:] for end in ends]
+    else:
+        ends = [end[64 + len(_NUMBER) + len(n) :] for end, n in zip(ends, numbers, strict=True)]
+    parts = [_TAIL + _HEAD, b"", _PREVIOUS, b"", _NUMBER, b"", b"", _BEFORE_HASH, b""] * len(lines)
+    parts[0] = _HEAD
+    parts[1::9], parts[3::9], parts[5::9] = begins, [head.hash.encode(), *made[:-1]], numbers
+    parts[6::9], parts[8::9] = ends, made
+    parts.append(_TAIL)
+    # Without the comma the number may go on.
+    if b"".join(parts) != block or {end[:1] for end in ends} != {b","}:
+        return None
+    contents = [b""] * (2 * len(lines))
+    contents[::2], contents[1::2] = begins, ends
+    watched, revokes = list[int](), False
+    if not _NOTED.isdisjoint([each[11:19] for each in begins]):
+        watched = [n for n, each in enumerate(begins) if each[11:19] in _BEGINNINGS]
+        revokes = any(each.startswith(_REVOKED) for each in begins)
+    times = [each[(at := each.find(_AT) + 8) : at + 27] for each in begins]
+    return _Cut(entries, made, contents, None if revokes else (min(times), max(times)), watched)
+
+
+def _follow_block(
+    cut: _Cut, report: Report, marks: Mapping[int, str], stops: Sequence[int], batches: "Batches"
+) -> Finding | None:
+    """Check the signatures and checkpoints of entries that follow each other."""
+    begin, hashes = report.head.seq, batches.hashes
+    end = begin + len(cut.hashes)
+    place = (begin + 1) & _MASK
+    if place + len(cut.hashes) <= len(hashes):
+        hashes[place : place + len(cut.hashes)] = cut.hashes
+    else:
+        for seq, digest in enumerate(cut.hashes, begin + 1):
+            hashes[seq & _MASK] = digest
+    seq, finding = begin, None
+    for stop in [*stops[bisect_right(stops, begin) : bisect_right(stops, end)], end]:
+        contents = cut.contents[2 * (seq - begin) : 2 * (stop - begin)]
+        seq, finding = batches.take_all(seq, contents, cut.times)
+        if finding is None and stop in marks:
+            finding = _mark(marks[stop], cut.hashes[stop - begin - 1].decode(), stop, report)
+        if finding is not None:
+            break
+    report.followed += seq - begin
+    report.head = Head(seq, cut.hashes[seq - begin - 1].decode())
+    return finding
+
+
+def _lines_of(block: bytes) -> Iterator[bytes]:
+    return iter(partial(io.BytesIO(block).readline, LINE_MOST), b"")
 
 
 def _mark(mark: str, digest: str, seq: int, report: Report) -> Finding | None:
@@ -347,10 +463,10 @@ def _missing(seq: int, found: int) -> Finding:
 
 # --- Signatures of processes -------------------------------------------------------------------
 
-_MASK = ANCHOR_ENTRIES - 1
+# The hashes of more entries are kept than an anchor may go back: those of a block come at once.
+_MASK = 2 * ANCHOR_ENTRIES - 1
 _NEVER = 2**63
 _REVOKED = b'{"action":"audit.key_revoked"'
-_AT = b'","at":"'
 
 
 def batch_bytes(contents: Sequence[bytes], said: Mapping[str, Any]) -> bytes:
@@ -386,10 +502,16 @@ class _Certificate:
     end: str
 
 
+def _is_plain(text: str) -> bool:
+    """Return whether JSON has a text as it is."""
+    return text.isascii() and text.isprintable() and not ('"' in text or "\\" in text)
+
+
 class Batches:
     """Checks that a process of the console signed each batch of entries.
 
-    `rows` are the signatures in the order of their entries, `certificates` those of the processes'
+    `rows` are the signatures in the order of their entries, each as
+    JSON, or as the line of a file, and `certificates` those of the processes'
     keys. Of what is before these rows, `known` has the number of the last batch of each stream,
     `revoked` the entries that revoked keys, and `hash_of` returns the hash of an entry; without it
     an older anchor is not compared.
@@ -400,7 +522,7 @@ class Batches:
 
     def __init__(
         self,
-        rows: Iterable[Mapping[str, Any]],
+        rows: Iterable[str | Mapping[str, Any]],
         certificates: Iterable[Mapping[str, Any]],
         keys: Keys,
         *,
@@ -413,13 +535,19 @@ class Batches:
         self._hash_of = hash_of
         self._streams = {stream: _Stream(n, None) for stream, n in (known or {}).items()}
         self._certificates: dict[str, _Certificate | str] = {}
+        # From when to when a key may sign: of those that are trusted, in the usual form.
+        self._windows: dict[str, tuple[bytes, bytes]] = {}
         self._revoked = dict(revoked or {})
         for said in certificates:
             self._take_certificate(said)
-        self.hashes: list[bytes] = [b""] * ANCHOR_ENTRIES
-        self.contents: list[bytes] = []
+        for name in self._revoked:
+            self._windows.pop(name, None)
+        self.hashes: list[bytes] = [b""] * (_MASK + 1)
+        # Of the present batch, as far as it was followed.
+        self._contents: list[bytes] = []
         self.first = self.last = _NEVER
         self._row: Mapping[str, Any] = {}
+        self._line = ""  # that this row was read from
         self._from, self._begins, self._faulty = Head(), True, 0
 
     def _take_certificate(self, said: Mapping[str, Any]) -> None:
@@ -432,8 +560,10 @@ class Batches:
             return  # whoever it is of, there is none
         if not isinstance(self._certificates.get(key_id(raw)), _Certificate):
             self._certificates[key_id(raw)] = found
+            if isinstance(found, _Certificate) and len(found.end) == _TIME_SIZE:
+                self._windows[key_id(raw)] = (found.begin.encode(), found.end.encode())
 
-    def read(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def read(self, rows: Iterable[str | Mapping[str, Any]]) -> None:
         """Go on with these signatures."""
         self._rows = iter(rows)
 
@@ -446,8 +576,13 @@ class Batches:
         return self._next(report.head.seq)
 
     def _next(self, after: int) -> Finding | None:
-        row = next(self._rows, None)
-        self.contents.clear()
+        self._contents.clear()
+        return self._place(next(self._rows, None), after)
+
+    def _place(self, row: str | Mapping[str, Any] | None, after: int) -> Finding | None:
+        self._line = row if isinstance(row, str) else ""
+        if isinstance(row, str):
+            row = _json(row.encode("latin-1"), SIGNATURES)
         if row is None:
             self._row, self.first, self.last = {}, _NEVER, _NEVER
             return None
@@ -465,10 +600,104 @@ class Batches:
         self._row, self.first, self.last = row, first, last
         return None
 
-    def close(self) -> Finding | None:
+    def take(self, seq: int, content: tuple[bytes, bytes]) -> Finding | None:
+        """Take the next entry, in two parts as in `batch_bytes`."""
+        if seq < self.first:
+            return self.unsigned(seq)
+        self._contents += content
+        return self._close() if seq == self.last else None
+
+    def take_all(
+        self, seq: int, contents: list[bytes], times: tuple[bytes, bytes] | None
+    ) -> tuple[int, Finding | None]:
+        """Take the entries after `seq`, with the least and the greatest of their times if none of
+        them revokes a key. Return the last entry taken, which is the one where something was
+        found."""
+        before, end, finding = seq, seq + len(contents) // 2, None
+        while seq < end and finding is None:
+            if times and not self._contents and not self._report.foreign:
+                seq, finding = self._go_on(seq, contents, times, before)
+                if seq == end or finding is not None:
+                    break
+            if seq + 1 < self.first:
+                seq += 1
+                finding = self.unsigned(seq)
+                continue
+            upto = min(self.last, end)
+            self._contents += contents[2 * (seq - before) : 2 * (upto - before)]
+            seq = upto
+            if seq == self.last:
+                finding = self._close()
+        return seq, finding
+
+    def _go_on(
+        self, seq: int, contents: list[bytes], times: tuple[bytes, bytes], before: int
+    ) -> tuple[int, Finding | None]:
+        """Take batches as long as they go on in their streams as nearly all do: the line of a
+        signature is what it must be. Of any other, `_close` says whether it holds. `contents`
+        begin after the entry `before`."""
+        line: Any = self._line
+        begin, end = seq, before + len(contents) // 2
+        streams, sha256 = self._streams, hashlib.sha256
+        while isinstance(line, str):
+            due = self._due(line, seq, end, times)
+            if due is None:
+                break
+            name, stream, after, after_hash, last, signature = due
+            joined = b"".join(contents[2 * (seq - before) : 2 * (last - before)])
+            number, prev = stream.number + 1, stream.link
+            signed = (
+                f'notice-console batch\n{{"after":{after},"after_hash":"{after_hash}",'
+                f'"count":{last - seq},"entries":"{sha256(joined).hexdigest()}",'
+                f'"key_id":"{stream.key}","number":{number},"prev":"{prev}","stream":"{name}"}}'
+            ).encode()
+            stream.number, stream.link = number, sha256(signed).hexdigest()
+            stream.waiting.append((seq + 1, stream.key, signed, signature))
+            del streams[name]
+            streams[name] = stream  # the newest ones stand last
+            seq, line = last, next(self._rows, None)
+        if seq == begin:
+            return seq, None
+        self._report.signed += seq - begin
+        return seq, self._place(line, seq)
+
+    def _due(
+        self, line: str, seq: int, end: int, times: tuple[bytes, bytes]
+    ) -> tuple[str, _Stream, int, str, int, str] | None:
+        """Return what the line of a signature says if it is what goes on in its stream after the
+        entry `seq`, up to `end` at most."""
+        name, signature = line[-18:-2], line[-120:-32]
+        stream = self._streams.get(name)
+        if stream is None or (window := self._windows.get(stream.key)) is None:
+            return None
+        try:
+            after = int(line[10 : line.index(",")])
+            after_hash = self.hashes[after & _MASK].decode()
+            start = (
+                f'{{"after": {after}, "after_hash": "{after_hash}", "first": {seq + 1}, '
+                f'"key_id": "{stream.key}", "last": '
+            )
+            last = int(line[len(start) : line.index(",", len(start))])
+        except ValueError:
+            return None
+        if (
+            line
+            == f'{start}{last}, "number": {stream.number + 1}, "prev": "{stream.link}", '
+            f'"signature": "{signature}", "stream": "{name}"}}'
+            and seq < last <= end
+            and max(1, self._from.seq) <= after <= seq
+            and last - after < ANCHOR_ENTRIES
+            and (stream.number + 1) % BATCHES_AT_ONCE
+            and window[0] <= times[0] <= times[1] <= window[1]
+            and _is_plain(name + signature)
+        ):
+            return name, stream, after, after_hash, last, signature
+        return None
+
+    def _close(self) -> Finding | None:
         """Check the present batch, all entries of which have been followed, and go on to the
         next."""
-        row, contents = self._row, self.contents
+        row, contents = self._row, self._contents
         if self._is_foreign(self.first, self.last):
             return self._next(self.last)
         if complaint := self._complaint(row, contents):
@@ -512,7 +741,7 @@ class Batches:
         stream = self._streams[row["stream"]]
         stream.link = hashlib.sha256(message).hexdigest()
         stream.waiting.append((self.first, row["key_id"], message, row["signature"]))
-        return self._checked(stream) if len(stream.waiting) >= BATCHES_AT_ONCE else ""
+        return self._checked(stream) if stream.number % BATCHES_AT_ONCE == 0 else ""
 
     def _of_key(self, name: str, contents: Sequence[bytes]) -> str:
         found = self._certificates.get(name)
@@ -624,6 +853,7 @@ class Batches:
                 complaint=complaint,
             )
         self._revoked[said["revoked"]] = seq
+        self._windows.pop(said["revoked"], None)
         self._report.revoked.append([said["revoked"], seq, said["after"]])
         return None
 
@@ -770,6 +1000,7 @@ OF_APPROVALS = {*APPROVALS, RULES_SET, *_KEYS_BEGIN, *_KEYS_END}
 # Where an action stands in a line of an export, and how the actions above begin there.
 _AT_ACTION = len(b'{"entry":{"action":"')
 _BEGINNINGS = {action.encode()[:8] for action in OF_APPROVALS}
+_NOTED = {*_BEGINNINGS, _REVOKED[11:19]}
 # What a signed approval has, and nothing else: a test changes each.
 _SIGNED = {"grade", "rule", "also", "statement", "assertion"}
 _STATED = {
@@ -935,6 +1166,13 @@ class SecurityKey:
 _ODD = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
+def _watching(lines: Iterable[bytes], watch: Callable[[bytes], object]) -> Iterator[bytes]:
+    for line in lines:
+        if line[_AT_ACTION : _AT_ACTION + 8] in _BEGINNINGS:
+            watch(line[len(_HEAD) : -_TAIL_SIZE])
+        yield line
+
+
 class Approvals:
     """Follows who may approve by which security key, and whether approvals hold by that.
 
@@ -959,11 +1197,12 @@ class Approvals:
 
     def watching(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the lines unchanged, and take what concerns approvals from them."""
-        for line in lines:
-            if line[_AT_ACTION : _AT_ACTION + 8] in _BEGINNINGS:
-                with suppress(*_ODD):  # following the chain finds it
-                    self.take(json.loads(line)["entry"])
-            yield line
+        return _watching(lines, self.watch)
+
+    def watch(self, entry: bytes) -> None:
+        """Take an entry in its canonical form."""
+        with suppress(*_ODD):  # following the chain finds it
+            self.take(json.loads(entry))
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """Take the next entry. A fault of it is one of `findings`."""
@@ -1188,11 +1427,19 @@ class _Bounded:
     """A file of an export. Each line and each reading has an end: a small zip file may hold a line
     of gigabytes. What is longer comes in pieces, which are no entries."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], end: int | None = None) -> None:
+        self._file, self._end = file, end
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(partial(self._file.readline, LINE_MOST), b"")
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield lines, many at once, up to the place `end`, where a line ends."""
+        while block := self._file.read(self._most()):
+            yield block if block.endswith(b"\n") else block + self._file.readline(LINE_MOST)
+
+    def _most(self) -> int:
+        return BLOCK if self._end is None else min(BLOCK, self._end - self._file.tell())
 
     def read(self, size: int = -1) -> bytes:
         return self._file.read(size if size >= 0 else LINE_MOST)
@@ -1249,13 +1496,23 @@ class _Export:
         with self.open(name) as file:
             return [_json(line, name) for line in file if line.strip()]
 
-    def signatures(self) -> Iterator[dict[str, Any]]:
-        """Yield the signatures of the processes. Exports of older consoles have none."""
+    @contextmanager
+    def open_between(self, name: str, begin: int, end: int) -> Iterator[_Bounded]:
+        """Open a plain file from one place to another."""
+        with (self.path / name).open("rb") as file:
+            file.seek(begin)
+            yield _Bounded(file, end)
+
+    def signatures(self, begin: int = 0, end: int | None = None) -> Iterator[str]:
+        """Yield the lines of the processes' signatures, each character a byte, from one place of a
+        plain file to another. Exports of older consoles have none."""
         if self.has(SIGNATURES):
-            with self.open(SIGNATURES) as file:
-                for line in file:
-                    if line.strip():
-                        yield _json(line, SIGNATURES)
+            with (
+                self.open(SIGNATURES) if end is None else self.open_between(SIGNATURES, begin, end)
+            ) as file:
+                for block in file.blocks():
+                    lines = block.split(b"\n") if len(block) <= LINE_MOST else _lines_of(block)
+                    yield from (line.decode("latin-1") for line in lines if line.strip())
 
     def certificates(self) -> list[dict[str, Any]]:
         return self.lines(CERTIFICATES) if self.has(CERTIFICATES) else []
@@ -1292,9 +1549,10 @@ def verify_export(
     outside: Sequence[Mapping[str, Any]] = (),
     heads: Sequence[bytes] | None = None,
     approvers: Approvers | None = None,
+    processes: int = 1,
 ) -> Report:
     """Verify one whole export, or the proof of a send. Raises Unreadable."""
-    return verify_exports([path], keys, outside, heads, approvers)
+    return verify_exports([path], keys, outside, heads, approvers, processes)
 
 
 def verify_exports(
@@ -1303,19 +1561,21 @@ def verify_exports(
     outside: Sequence[Mapping[str, Any]] = (),
     heads: Sequence[bytes] | None = None,
     approvers: Approvers | None = None,
+    processes: int = 1,
 ) -> Report:
     """Verify exports as one ledger, the oldest first; each has to begin where the last one ends.
 
     The tree is checked unless `heads` is None: against the heads in the exports, and against these
-    others. `approvers` are as in Approvals. Raises Unreadable.
-    """
+    others. `approvers` are as in Approvals, `processes` as in `_in_parts`. Raises Unreadable."""
     exports, report = [_Export(path) for path in paths], Report()
     if any(export.is_proof for export in exports):
         _require_alone(exports, heads)
         return verify_proof(exports[0], keys, outside, approvers)
-    for export in exports:
-        if not export.holds_manifest(keys, report):
-            return report
+    if not all(export.holds_manifest(keys, report) for export in exports):
+        return report
+    alone = exports[0] if len(exports) == 1 and heads is None else None
+    if alone and (whole := _in_parts(alone, keys, outside, approvers, processes)):
+        return whole
     kept = [said for export in exports for said in export.lines(CHECKPOINTS)]
     marks = checked_marks([*kept, *outside], keys, report)
     tree = None if heads is None else _Tree(keys, report, heads)
@@ -1363,8 +1623,10 @@ def _entries_hold(
 ) -> None:
     batches.read(export.signatures())
     with export.open(ENTRIES) as file:
-        lines = approvals.watching(tree.lines(export, file) if tree else file)
-        follow(lines, report, marks, batches)
+        if tree:
+            follow(approvals.watching(tree.lines(export, file)), report, marks, batches)
+        else:
+            follow_file(file, report, marks, batches, approvals.watch)
     _compare(report, export.manifest)
     _all_signed(report, batches)
     if tree and report.holds:
@@ -1447,12 +1709,293 @@ def checkpoints_from(path: Path, place: int = 0) -> Iterator[tuple[dict[str, Any
         ) from error
 
 
+# --- A long export, in parts -------------------------------------------------------------------
+
+# A process that follows less than so many bytes of entries is not worth its start.
+LEAST_PART = 16 * 1024 * 1024
+# So many lines at most are read to find where a batch ends.
+_LINES_TO_BORDER = 10_000
+_ENTRY, _TOLD = b"entry ", b"told "
+_PIPE_BUFFER = 4 * 1024 * 1024
+
+
+def _in_parts(
+    export: _Export,
+    keys: Keys,
+    outside: Sequence[Mapping[str, Any]],
+    approvers: Approvers | None,
+    processes: int,
+) -> Report | None:
+    """Verify one long export by several processes. Each follows a part of the entries, from a head
+    that it takes from the file; then each part has to go on from what the part before ended with.
+
+    Returns a report only if all holds. In any other case, also if a process dies, it is one process
+    that says what is wrong, and where.
+    """
+    parts = _parts_of(export, processes)
+    if len(parts) < 2:
+        return None
+    report = Report()
+    marks = checked_marks([*export.lines(CHECKPOINTS), *outside], keys, report)
+    _begin_with(export, keys, marks, report)
+    if not report.holds or not _joins(report, export):
+        return None
+    approvals = Approvals(approvers, is_whole=export.manifest["first"] == 1)
+    batches_of = partial(_PartOfBatches, certificates=export.certificates(), keys=keys)
+    parts[0] = replace(parts[0], head=report.head)
+    try:
+        if not _parts_join(export, parts, report, marks, batches_of, approvals):
+            return None
+    except (OSError, MemoryError, Unreadable):
+        return None
+    _compare(report, export.manifest)
+    must_be_signed(report)
+    if not report.holds:
+        return None
+    approvals.tell(report)
+    if not export.manifest.get("archive"):
+        beyond(report, marks)
+    return report if report.holds else None
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of an export: where its entries and its signatures stand in their files, and which
+    entry should come before it."""
+
+    head: Head
+    entries: tuple[int, int]
+    rows: tuple[int, int]
+
+
+def _parts_of(export: _Export, processes: int) -> list[_Part]:
+    """Cut a plain export into parts that end with a batch. Nothing that is read here is believed.
+
+    Elsewhere than on Linux a process can't be split, so there is one part.
+    """
+    if export.zip is not None or sys.platform != "linux" or processes < 2:
+        return []
+    try:
+        size = (export.path / ENTRIES).stat().st_size
+        rows = (export.path / SIGNATURES).stat().st_size if export.has(SIGNATURES) else 0
+        number = min(processes, size // LEAST_PART)
+        borders = [_border(export, size * n // number, rows) for n in range(1, number)]
+    except (OSError, *_ODD):
+        return []
+    begins = [(Head(), 0, 0), *borders]
+    ends = [(entries, rows_end) for _head, entries, rows_end in borders] + [(size, rows)]
+    return [
+        _Part(head, (entries, upto), (rows_begin, rows_end))
+        for (head, entries, rows_begin), (upto, rows_end) in zip(begins, ends, strict=True)
+        if entries < upto
+    ]
+
+
+def _border(export: _Export, place: int, rows: int) -> tuple[Head, int, int]:
+    """Return the last entry of a batch that stands after `place`, and where the next entry and its
+    signature stand in their files. Raises ValueError if none is near."""
+    with (export.path / ENTRIES).open("rb") as file:
+        file.seek(place)
+        file.readline(LINE_MOST)
+        line = file.readline(LINE_MOST)
+        seq = json.loads(line)["entry"]["seq"]
+        last, row_at = _end_of_batch(export, seq, rows) if rows else (seq, 0)
+        if last - seq > _LINES_TO_BORDER:
+            raise ValueError("no batch ends near it")
+        for _ in range(last - seq):
+            line = file.readline(LINE_MOST)
+        return Head(last, json.loads(line)["hash"]), file.tell(), row_at
+
+
+def _end_of_batch(export: _Export, seq: int, size: int) -> tuple[int, int]:
+    """Return the last entry of the batch that has the entry `seq`, or `seq` if none has, and where
+    the signature of the next one stands. The file with the signatures has `size` bytes."""
+    with (export.path / SIGNATURES).open("rb") as file:
+        low, high = 0, size
+        while high - low > BLOCK:
+            file.seek((low + high) // 2)
+            file.readline(LINE_MOST)
+            at = file.tell()
+            if at >= high or json.loads(file.readline(LINE_MOST))["first"] > seq:
+                high = (low + high) // 2
+            else:
+                low = at
+        file.seek(low)
+        last, at = seq, low
+        for line in file:
+            row = json.loads(line)
+            if row["first"] > seq:
+                break
+            last, at = max(seq, row["last"]), at + len(line)
+        return last, at
+
+
+class _PartOfBatches(Batches):
+    """The batches of a part. What they say of those before it is noted: `met` has the first batch
+    of each stream, its number, link and key, and `anchors` the hashes of entries before it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.met: dict[str, tuple[int, str, str]] = {}
+        self.anchors: dict[int, str] = {}
+
+    def _of_anchor(self, after: int, digest: str) -> str:
+        if 0 < after < self._from.seq and self.anchors.setdefault(after, digest) != digest:
+            return phrase("two histories")
+        return super()._of_anchor(after, digest)
+
+    def _of_stream(self, stream: str, number: int, prev: str, key: str) -> str:
+        if stream not in self._streams:
+            self.met[stream] = (number, prev, key)
+        return super()._of_stream(stream, number, prev, key)
+
+    def told(self, report: Report, *, is_last: bool) -> dict[str, Any]:
+        """Return what was found, and what the parts after this one have to go on from."""
+        last = report.head.seq
+        first = last if is_last else max(self._from.seq, last - ANCHOR_ENTRIES)
+        known = range(first, last + 1)
+        return {
+            "followed": report.followed,
+            "head": [last, report.head.hash],
+            "vouched": report.vouched,
+            "signed": report.signed,
+            "unsigned": report.unsigned,
+            "revoked": report.revoked,
+            "met": [*self.met.items()],
+            "anchors": [*self.anchors.items()],
+            "streams": [
+                [name, [stream.number, stream.link, stream.key]]
+                for name, stream in self._streams.items()
+            ],
+            "first": first,
+            "hashes": b"".join([self.hashes[seq & _MASK] for seq in known]).decode(),
+        }
+
+
+def _tell_of(
+    export: _Export,
+    part: _Part,
+    report: Report,
+    marks: Mapping[int, str],
+    batches_of: Callable[[Iterable[str]], _PartOfBatches],
+    pipe: IO[bytes],
+) -> None:
+    """Follow a part, and write into `pipe` the entries that may concern approvals, and what it ends
+    with; nothing of the latter unless all in the part holds."""
+    batches = batches_of(export.signatures(*part.rows))
+    is_last = part.entries[1] == (export.path / ENTRIES).stat().st_size
+    with export.open_between(ENTRIES, *part.entries) as file:
+        follow_file(file, report, marks, batches, lambda e: pipe.write(_ENTRY + e + b"\n"))
+    is_usual = len(batches.met) <= STREAMS and batches.left() is None
+    if report.holds and is_usual:
+        pipe.write(_TOLD + json.dumps(batches.told(report, is_last=is_last)).encode() + b"\n")
+    pipe.flush()
+
+
+def _parts_join(
+    export: _Export,
+    parts: Sequence[_Part],
+    report: Report,
+    marks: Mapping[int, str],
+    batches_of: Callable[[Iterable[str]], _PartOfBatches],
+    approvals: Approvals,
+) -> bool:
+    """Follow the parts, each by a process, and put what they found into the report. Returns whether
+    all hold, and each goes on from the one before."""
+    with ExitStack() as stack:
+        pipes = []
+        for part in parts:
+            own = Report(head=part.head, signed_from=report.signed_from, foreign=report.foreign)
+            tell = partial(_tell_of, export, part, own, marks, batches_of)
+            pipes.append(stack.enter_context(_process(tell)))
+        _files_hold(export, report)
+        joint = _Joint(report)
+        return report.holds and all(
+            joint.goes_on(part, pipe, approvals) for part, pipe in zip(parts, pipes, strict=True)
+        )
+
+
+@contextmanager
+def _process(tell: Callable[[IO[bytes]], object]) -> Iterator[IO[bytes]]:
+    """Run `tell` in a process of its own, with a pipe that the caller reads. If it fails, the pipe
+    just ends."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(reading)
+            gc.disable()  # it makes many objects, and no cycles
+            with os.fdopen(writing, "wb", _PIPE_BUFFER) as pipe:
+                tell(pipe)
+        finally:
+            os._exit(0)  # what matters is in the pipe, or is not
+    os.close(writing)
+    try:
+        with os.fdopen(reading, "rb") as pipe:
+            yield pipe
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+class _Joint:
+    """What the parts so far ended with, which the next one has to go on from."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._begin, self._streams = report.head.seq, dict[str, list[Any]]()
+        self._first, self._hashes = report.head.seq, report.head.hash
+
+    def goes_on(self, part: _Part, pipe: IO[bytes], approvals: Approvals) -> bool:
+        """Take the next part. Returns whether all in it holds, and it goes on from here."""
+        told: Any = None
+        for line in pipe:
+            if line.startswith(_ENTRY):
+                approvals.watch(line[len(_ENTRY) : -1])
+            elif line.startswith(_TOLD) and line.endswith(b"\n"):
+                told = json.loads(line[len(_TOLD) :])
+        if told is None or part.head != self._report.head or not self._fits(told):
+            return False
+        report = self._report
+        report.head = Head(*told["head"])
+        report.followed += told["followed"]
+        report.signed += told["signed"]
+        report.vouched = told["vouched"] or report.vouched
+        report.unsigned = told["unsigned"] or report.unsigned
+        report.revoked += told["revoked"]
+        self._streams.update(told["streams"])
+        # Of the last entries the hashes are kept, for anchors of batches to come.
+        if told["first"] == part.head.seq:
+            whole = self._hashes + told["hashes"][64:]
+            self._hashes = whole[-64 * (ANCHOR_ENTRIES + 1) :]
+        else:
+            self._hashes = told["hashes"]
+        self._first = report.head.seq - len(self._hashes) // 64 + 1
+        return True
+
+    def _fits(self, told: Mapping[str, Any]) -> bool:
+        """Return whether the part's batches go on in their streams, after these entries, and by
+        keys that were not revoked before."""
+        for name, (number, prev, key) in told["met"]:
+            known = self._streams.get(name)
+            if known is not None and known != [number - 1, prev, key]:
+                return False
+        gone = {key for key, _seq, _after in self._report.revoked}
+        used = {key for _name, (_number, _link, key) in told["streams"]}
+        return not gone & used and all(self._has(seq, digest) for seq, digest in told["anchors"])
+
+    def _has(self, seq: int, digest: str) -> bool:
+        """Return whether an entry has this hash. What is before the export is not known."""
+        at = 64 * (seq - self._first)
+        return seq < self._begin or (at >= 0 and self._hashes[at : at + 64] == digest)
+
+
 # --- The tree ----------------------------------------------------------------------------------
 
 # Entries whose salts have a key in common.
 _TILE = 256
 _DELIVERIES_KEY = b'"deliveries":['
-_PREVIOUS = b',"prev_hash":"'
 
 
 def _hash(*parts: bytes) -> bytes:
@@ -2778,7 +3321,8 @@ def _verify(options: argparse.Namespace) -> Report:
     outside = checkpoints_of(options.checkpoints) if options.checkpoints else []
     heads = [path.read_bytes() for path in options.head or ()]
     approvers = approvers_of(options.approver)
-    return verify_exports(paths, keys, outside, heads if heads or options.tree else None, approvers)
+    tree = heads if heads or options.tree else None
+    return verify_exports(paths, keys, outside, tree, approvers, options.processes)
 
 
 def _require_fitting(options: argparse.Namespace, *, is_delivery: bool) -> None:
@@ -2844,7 +3388,18 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         help="a head of the tree that was kept elsewhere, as a witness has it; checks the tree",
     )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=_cores(),
+        help="so many processes at most share a long export in a folder, on Linux; without it as "
+        "many as there are cores",
+    )
     return parser
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
