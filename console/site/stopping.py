@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 import structlog
 
@@ -27,7 +28,7 @@ def stop_on(
     def told(number: int, _frame: object) -> None:
         nonlocal has_come
         if has_come and second_ends:
-            _end_at_once(number)
+            _end_on_second(number)
         has_come = True
         with suppress(RuntimeError):  # the loop is closed: it is ending
             loop.call_soon_threadsafe(stop.set)
@@ -46,11 +47,18 @@ def ends_at_once(number: signal.Signals) -> bool:
     return signal.getsignal(number) in _ending_at_once
 
 
-def _end_at_once(number: int) -> None:
-    """End without waiting for anything. No thread is joined, and nothing is cleaned up."""
+def _end_on_second(number: int) -> None:
     try:
         logger.warning("ended at once by a second signal", signal=signal.Signals(number).name)
+    finally:
+        end_at_once(128 + number)
+
+
+def end_at_once(status: int) -> NoReturn:
+    """End the process without waiting for anything. No thread is joined, and nothing is cleaned
+    up."""
+    try:
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
-        os._exit(128 + number)
+        os._exit(status)

@@ -149,7 +149,7 @@ class Supervised:
         try:
             return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.process.send_signal(signal.SIGABRT)  # where it was is in its log
             return self.process.wait(STOP_SECONDS)
 
 

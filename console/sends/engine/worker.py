@@ -18,7 +18,7 @@ from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.heartbeat import present
 from console.sends.engine.job_sessions import around_jobs, shared_thread
 from console.sends.tasks import worker_context
-from console.site.stopping import stop_on
+from console.site.stopping import end_at_once, stop_on
 
 logger = structlog.get_logger("console.sends")
 
@@ -29,6 +29,9 @@ RESTART_SECONDS = 1.0
 GARBAGE_THRESHOLDS = (20_000, 20, 50)
 # How long the job queue waits for a connection before it fails and is started again.
 CONNECTION_SECONDS = 5.0
+# How long jobs may take to end when the worker stops. One may wait for minutes for the answer of a
+# database that has fallen silent to it alone.
+JOBS_END_SECONDS = 10.0
 # How often the event loop and the database threads take turns. With Python's default of 5 ms a
 # drain would wait that long for each of its queries.
 SWITCH_SECONDS = 0.0005
@@ -61,26 +64,26 @@ def prepare_process() -> None:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
-async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) -> None:
+async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) -> bool:
     """Run jobs and drains until `stop` is set, or with `wait=False` until there is none left.
 
     Drains then finish only what is in flight. If the database goes away, the worker waits for it.
+    Returns False if jobs have not ended: their threads go on, and other workers run them again.
     """
     prepare_process()
     dispatch = Dispatch()
     async with shared_thread():
         if wait:
             async with present(dispatch, every_seconds=HEARTBEAT_SECONDS), dispatch:
-                await _run_until(stop or asyncio.Event(), dispatch)
-            return
+                return await _run_until(stop or asyncio.Event(), dispatch)
         async with dispatch:
             while True:
                 await _run_jobs(dispatch, wait=False)
                 if not await dispatch.settled():
-                    return
+                    return True
 
 
-async def _run_until(stop: asyncio.Event, dispatch: Dispatch) -> None:
+async def _run_until(stop: asyncio.Event, dispatch: Dispatch) -> bool:
     parts = [
         asyncio.create_task(dispatch.listen(), name="listener"),
         asyncio.create_task(_keep_running_jobs(dispatch), name="jobs"),
@@ -90,10 +93,13 @@ async def _run_until(stop: asyncio.Event, dispatch: Dispatch) -> None:
     dispatch.stopping.set()
     for part in (*parts, stopped):
         part.cancel()
-    await asyncio.wait([*parts, stopped])
+    _ended, left = await asyncio.wait([*parts, stopped], timeout=JOBS_END_SECONDS)
+    if left:
+        logger.warning("jobs have not ended", waited_seconds=JOBS_END_SECONDS)
     for part in parts:
-        if not part.cancelled():
+        if part not in left and not part.cancelled():
             part.result()
+    return not left
 
 
 async def _keep_running_jobs(dispatch: Dispatch) -> None:
@@ -136,4 +142,5 @@ async def run_until_signalled() -> None:
     """Run `run_worker` until SIGTERM or SIGINT. A second one ends the process at once."""
     stop = asyncio.Event()
     stop_on((signal.SIGTERM, signal.SIGINT), stop, second_ends=True)
-    await run_worker(stop=stop)
+    if not await run_worker(stop=stop):
+        end_at_once(0)
