@@ -1964,7 +1964,7 @@ class _Joint:
         report.vouched = told["vouched"] or report.vouched
         report.unsigned = told["unsigned"] or report.unsigned
         report.revoked += told["revoked"]
-        self._streams.update(told["streams"])
+        self._streams |= dict(told["streams"])
         # Of the last entries the hashes are kept, for anchors of batches to come.
         if told["first"] == part.head.seq:
             whole = self._hashes + told["hashes"][64:]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
@@ -178,7 +179,9 @@ def test_a_tab_behind_others_follows_nothing_but_what_it_says(
     page = open_page(sit_down(approver, "notifications"))
     with page.expect_request(lambda request: "/events/" in request.url) as following:
         page.evaluate("putAway(true)")
-    assert following.value.url.endswith("/events/?topic=waiting")
+    asked = parse_qs(urlsplit(following.value.url).query)
+    assert set(asked) == {"topic", "since"}
+    assert asked["topic"] == ["waiting"]
     silent = sit_down(approver)
     other = open_page(silent)
     with other.expect_event("requestfailed", lambda request: "/events/" in request.url):
