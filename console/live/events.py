@@ -61,6 +61,7 @@ MARGIN_SECONDS = 0.2
 SESSION_SECONDS = 60.0
 RETRY_SECONDS = 30  # for a person with too many streams
 RECONNECT_MS = 3000  # the default of browsers, made explicit for other clients
+# A page without a server's time says none.
 MOMENT = r"[0-9]{0,15}"
 # Ids are unique to this process. Events are not stored: a page that reconnects gets EVERYTHING.
 _BOOT, _numbers = secrets.token_hex(4), count(1)
