@@ -26,6 +26,7 @@ import hmac
 import io
 import json
 import os
+import re
 import signal
 import sys
 import zipfile
@@ -36,6 +37,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -51,12 +53,14 @@ FORMAT = 1
 ANCHOR_ENTRIES = 65_536
 # So many batches of a stream are checked by the signature of the last one, whose number is a
 # multiple of it.
-BATCHES_AT_ONCE = 256
+BATCHES_AT_ONCE = 1024
+# So many batches of all streams may wait for that.
+WAITING_MOST = 64 * 1024
 STREAMS = 10_000
 # It has a dozen fields.
 MANIFEST_MOST = 1024 * 1024
 # So much of the entries is followed at once.
-BLOCK = 128 * 1024
+BLOCK = 512 * 1024
 # Of a line, in bytes. The longest entry, of a send to all chats of a large site, has some MB.
 LINE_MOST = 64 * 1024 * 1024
 ENTRIES, MANIFEST, CHECKPOINTS = "entries.jsonl", "manifest.json", "checkpoints.jsonl"
@@ -68,9 +72,9 @@ APPROVED = "approvals.jsonl"
 # The parts of a line around its entry, and what follows the data in the entry.
 _HEAD, _BEFORE_HASH, _TAIL = b'{"entry":', b',"hash":"', b'"}\n'
 _TAIL_SIZE = len(_BEFORE_HASH) + 64 + len(_TAIL)
-_PREVIOUS, _NUMBER = b',"prev_hash":"', b'","seq":'
+_PREVIOUS = b',"prev_hash":"'
 _MIDDLE = b',"prev_hash":"%b","seq":%d'
-_AT, _TIME_SIZE = b'","at":"', len("2026-01-01T00:00:00.000000Z")
+_AT, _TIME_SIZE = b',"at":"', len("2026-01-01T00:00:00.000000Z")
 
 
 class Unreadable(Exception):
@@ -259,7 +263,8 @@ def _follow_lines(
     for line in lines:
         seq += 1
         entry = line[len(_HEAD) : -_TAIL_SIZE]
-        digest = sha256(entry).hexdigest().encode()
+        raw = sha256(entry).digest()
+        digest = raw.hex().encode()
         # The last occurrence: an entry's data, which comes before it, may contain the same text.
         before, middle, after = entry.rpartition(_MIDDLE % (previous, seq))
         if (
@@ -269,7 +274,8 @@ def _follow_lines(
         ):
             finding, seq = _diagnosis(line, seq, previous.decode()), seq - 1
             break
-        hashes[seq & _MASK] = previous = digest
+        hashes.put(seq, raw)
+        previous = digest
         finding = batches.take(seq, (before, after))
         if finding is None and seq in marks:
             finding = _mark(marks[seq], digest.decode(), seq, report)
@@ -292,11 +298,10 @@ def follow_file(
     Calls `watch` with each entry that may concern approvals.
     """
     finding, stops = batches.begin(report), sorted(marks)
-    for block in file.blocks() if finding is None else ():
-        cut = _cut(block, report.head)
+    for lines in file.blocks() if finding is None else ():
+        cut = _cut(lines, report.head)
         if cut is None:  # line by line it tells what is wrong, and where
-            lines = _watching(_lines_of(block), watch)
-            finding = _follow_lines(lines, report, marks, batches)
+            finding = _follow_lines(_watching(lines, watch), report, marks, batches)
         else:
             for place in cut.watched:
                 watch(cut.entries[place])
@@ -309,52 +314,55 @@ def follow_file(
 
 @dataclass(frozen=True)
 class _Cut:
-    """Entries that follow each other, with their hashes: `contents` as in `batch_bytes`, `times`
-    the least and the greatest of their times, `watched` the places of those that may concern
-    approvals. `times` is None if one of them revokes a key."""
+    """Entries that follow each other, with their hashes of 32 bytes: `contents` as in
+    `batch_bytes`, `times` the least and the greatest of their times, `watched` the places of those
+    that may concern approvals. `times` is None if one of them revokes a key."""
 
     entries: list[bytes]
-    hashes: list[bytes]
+    hashes: bytes
     contents: list[bytes]
     times: tuple[bytes, bytes] | None
     watched: list[int]
 
 
-def _cut(block: bytes, head: Head) -> _Cut | None:
-    """Cut whole lines into the entries after `head`; None unless all are what they must be: the
-    lines that these entries, their numbers and their hashes make."""
-    lines = block.split(b"\n")
-    if lines.pop() or not lines or len(block) > LINE_MOST:
+# Parts of a line: what begins it, with the first letters of its entry's action; its entry; and what
+# follows the entry.
+_LINE_HEAD = itemgetter(slice(len(_HEAD) + 19))
+_LINE_ENTRY = itemgetter(slice(len(_HEAD), -_TAIL_SIZE))
+_LINE_TAIL = itemgetter(slice(-_TAIL_SIZE, None))
+_PREVIOUS_HASH = itemgetter(slice(64))
+
+
+def _cut(lines: Sequence[bytes], head: Head) -> _Cut | None:
+    """Cut lines into the entries after `head`. Returns None if one is not what it must be, and if
+    their numbers have not all the same length."""
+    sha256, entries = hashlib.sha256, list(map(_LINE_ENTRY, lines))
+    raw = b"".join([sha256(entry).digest() for entry in entries])
+    hashes = raw.hex("\n", 32).encode()
+    tails = _BEFORE_HASH + hashes.replace(b"\n", _TAIL + _BEFORE_HASH) + _TAIL
+    kinds = set(map(_LINE_HEAD, lines))
+    if b"".join(map(_LINE_TAIL, lines)) != tails or not all(k.startswith(_HEAD) for k in kinds):
         return None
-    sha256, first = hashlib.sha256, head.seq + 1
-    entries = [line[len(_HEAD) : 1 - _TAIL_SIZE] for line in lines]
-    digests = b"".join([sha256(entry).digest() for entry in entries])
-    made = digests.hex("\n", 32).encode().split(b"\n")
-    numbers = " ".join(map(str, range(first, first + len(lines)))).encode().split(b" ")
     # The last occurrence, as above. What follows it begins with the hash before and the number.
-    pieces = [entry.rpartition(_PREVIOUS) for entry in entries]
-    begins, ends = [piece[0] for piece in pieces], [piece[2] for piece in pieces]
-    after, longest = 64 + len(_NUMBER) + len(numbers[0]), len(numbers[-1])
-    if len(numbers[0]) == longest:
-        ends = [end[after:] for end in ends]
-    else:
-        ends = [end[64 + len(_NUMBER) + len(n) :] for end, n in zip(ends, numbers, strict=True)]
-    parts = [_TAIL + _HEAD, b"", _PREVIOUS, b"", _NUMBER, b"", b"", _BEFORE_HASH, b""] * len(lines)
-    parts[0] = _HEAD
-    parts[1::9], parts[3::9], parts[5::9] = begins, [head.hash.encode(), *made[:-1]], numbers
-    parts[6::9], parts[8::9] = ends, made
-    parts.append(_TAIL)
-    # Without the comma the number may go on.
-    if b"".join(parts) != block or {end[:1] for end in ends} != {b","}:
+    begins, marks, rests = zip(*[entry.rpartition(_PREVIOUS) for entry in entries], strict=True)
+    previous = (head.hash + raw.hex())[:-64].encode()
+    seqs = range(head.seq + 1, head.seq + 1 + len(lines))
+    numbers = "".join([f'","seq":{seq},' for seq in seqs]).encode()
+    place = 64 + len(numbers) // len(lines)
+    if (
+        b"".join(map(_PREVIOUS_HASH, rests)) != previous
+        or b"".join(map(itemgetter(slice(64, place)), rests)) != numbers
+        or set(marks) != {_PREVIOUS}
+    ):
         return None
     contents = [b""] * (2 * len(lines))
-    contents[::2], contents[1::2] = begins, ends
+    contents[::2], contents[1::2] = begins, map(itemgetter(slice(place - 1, None)), rests)
     watched, revokes = list[int](), False
-    if not _NOTED.isdisjoint([each[11:19] for each in begins]):
+    if not _NOTED.isdisjoint(kind[-8:] for kind in kinds):
         watched = [n for n, each in enumerate(begins) if each[11:19] in _BEGINNINGS]
         revokes = any(each.startswith(_REVOKED) for each in begins)
-    times = [each[(at := each.find(_AT) + 8) : at + 27] for each in begins]
-    return _Cut(entries, made, contents, None if revokes else (min(times), max(times)), watched)
+    times = [each[(at := each.find(_AT) + len(_AT)) : at + _TIME_SIZE] for each in begins]
+    return _Cut(entries, raw, contents, None if revokes else (min(times), max(times)), watched)
 
 
 def _follow_block(
@@ -362,28 +370,19 @@ def _follow_block(
 ) -> Finding | None:
     """Check the signatures and checkpoints of entries that follow each other."""
     begin, hashes = report.head.seq, batches.hashes
-    end = begin + len(cut.hashes)
-    place = (begin + 1) & _MASK
-    if place + len(cut.hashes) <= len(hashes):
-        hashes[place : place + len(cut.hashes)] = cut.hashes
-    else:
-        for seq, digest in enumerate(cut.hashes, begin + 1):
-            hashes[seq & _MASK] = digest
+    end = begin + len(cut.entries)
+    hashes.put(begin + 1, cut.hashes)
     seq, finding = begin, None
     for stop in [*stops[bisect_right(stops, begin) : bisect_right(stops, end)], end]:
         contents = cut.contents[2 * (seq - begin) : 2 * (stop - begin)]
         seq, finding = batches.take_all(seq, contents, cut.times)
         if finding is None and stop in marks:
-            finding = _mark(marks[stop], cut.hashes[stop - begin - 1].decode(), stop, report)
+            finding = _mark(marks[stop], hashes[stop], stop, report)
         if finding is not None:
             break
     report.followed += seq - begin
-    report.head = Head(seq, cut.hashes[seq - begin - 1].decode())
+    report.head = Head(seq, hashes[seq])
     return finding
-
-
-def _lines_of(block: bytes) -> Iterator[bytes]:
-    return iter(partial(io.BytesIO(block).readline, LINE_MOST), b"")
 
 
 def _mark(mark: str, digest: str, seq: int, report: Report) -> Finding | None:
@@ -463,10 +462,36 @@ def _missing(seq: int, found: int) -> Finding:
 
 # --- Signatures of processes -------------------------------------------------------------------
 
-# The hashes of more entries are kept than an anchor may go back: those of a block come at once.
-_MASK = 2 * ANCHOR_ENTRIES - 1
 _NEVER = 2**63
 _REVOKED = b'{"action":"audit.key_revoked"'
+
+
+# The line of a signature as the console writes it, but for an odd name of a stream. Its parts are
+# compared with what they must be.
+_USUAL = re.compile(
+    r'^{"after": (0|[1-9][0-9]*), "after_hash": "(.{64})", "first": ([0-9]+), "key_id": "(.{16})", '
+    r'"last": (0|[1-9][0-9]*), "number": ([0-9]+), "prev": "(.{64})", '
+    r'"signature": "([!#-\[\]-~]{88})", "stream": "([!#-\[\]-~]{16})"}\n',
+    re.MULTILINE | re.DOTALL,
+)
+_Usual = tuple[str, str, str, str, str, str, str, str, str]
+# A signature: as JSON, as a line, or as the parts of a usual line.
+_Row = Mapping[str, Any] | str | _Usual
+
+
+def _read_usual(row: _Usual) -> dict[str, Any]:
+    after, after_hash, first, key, last, number, prev, signature, stream = row
+    return {
+        "after": int(after),
+        "after_hash": after_hash,
+        "first": int(first),
+        "key_id": key,
+        "last": int(last),
+        "number": int(number),
+        "prev": prev,
+        "signature": signature,
+        "stream": stream,
+    }
 
 
 def batch_bytes(contents: Sequence[bytes], said: Mapping[str, Any]) -> bytes:
@@ -507,14 +532,42 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable() and not ('"' in text or "\\" in text)
 
 
+class _Hashes:
+    """The hashes of the last entries, by their numbers: of more than an anchor may go back, since
+    those of a block come at once."""
+
+    SIZE, ENTRIES = 32, 2 * ANCHOR_ENTRIES
+
+    def __init__(self) -> None:
+        self._raw = bytearray(self.SIZE * self.ENTRIES)
+
+    def put(self, first: int, raw: bytes) -> None:
+        """Take the hashes, of 32 bytes each, of the entry `first` and of those after it."""
+        at = first % self.ENTRIES * self.SIZE
+        begin = raw[: len(self._raw) - at]
+        self._raw[at : at + len(begin)] = begin
+        if len(begin) < len(raw):
+            self.put(first + len(begin) // self.SIZE, raw[len(begin) :])
+
+    def __getitem__(self, seq: int) -> str:
+        at = seq % self.ENTRIES * self.SIZE
+        return self._raw[at : at + self.SIZE].hex()
+
+    def between(self, first: int, last: int) -> str:
+        """Return the hashes from the entry `first` to the entry `last`, fewer than `ENTRIES`."""
+        begin, end = (seq % self.ENTRIES * self.SIZE for seq in (first, last + 1))
+        if begin <= end:
+            return self._raw[begin:end].hex()
+        return self._raw[begin:].hex() + self._raw[:end].hex()
+
+
 class Batches:
     """Checks that a process of the console signed each batch of entries.
 
-    `rows` are the signatures in the order of their entries, each as
-    JSON, or as the line of a file, and `certificates` those of the processes'
-    keys. Of what is before these rows, `known` has the number of the last batch of each stream,
-    `revoked` the entries that revoked keys, and `hash_of` returns the hash of an entry; without it
-    an older anchor is not compared.
+    `rows` are the signatures in the order of their entries, and `certificates` those of the
+    processes' keys. Of what is before these rows, `known` has the number of the last batch of each
+    stream, `revoked` the entries that revoked keys, and `hash_of` returns the hash of an entry;
+    without it an older anchor is not compared.
 
     The batches of a stream are linked by hashes, so that the signature of a later one proves those
     before it.
@@ -522,7 +575,7 @@ class Batches:
 
     def __init__(
         self,
-        rows: Iterable[str | Mapping[str, Any]],
+        rows: "Iterable[_Row]",
         certificates: Iterable[Mapping[str, Any]],
         keys: Keys,
         *,
@@ -542,13 +595,14 @@ class Batches:
             self._take_certificate(said)
         for name in self._revoked:
             self._windows.pop(name, None)
-        self.hashes: list[bytes] = [b""] * (_MASK + 1)
+        self.hashes = _Hashes()
         # Of the present batch, as far as it was followed.
         self._contents: list[bytes] = []
         self.first = self.last = _NEVER
         self._row: Mapping[str, Any] = {}
-        self._line = ""  # that this row was read from
+        self._usual: _Usual | None = None  # that this row was read from
         self._from, self._begins, self._faulty = Head(), True, 0
+        self._waiting = 0
 
     def _take_certificate(self, said: Mapping[str, Any]) -> None:
         try:
@@ -563,7 +617,7 @@ class Batches:
             if isinstance(found, _Certificate) and len(found.end) == _TIME_SIZE:
                 self._windows[key_id(raw)] = (found.begin.encode(), found.end.encode())
 
-    def read(self, rows: Iterable[str | Mapping[str, Any]]) -> None:
+    def read(self, rows: "Iterable[_Row]") -> None:
         """Go on with these signatures."""
         self._rows = iter(rows)
 
@@ -572,16 +626,18 @@ class Batches:
         self._report = report
         if self._begins:
             self._begins, self._from = False, report.head
-            self.hashes[report.head.seq & _MASK] = report.head.hash.encode()
+            self.hashes.put(report.head.seq, bytes.fromhex(report.head.hash))
         return self._next(report.head.seq)
 
     def _next(self, after: int) -> Finding | None:
         self._contents.clear()
         return self._place(next(self._rows, None), after)
 
-    def _place(self, row: str | Mapping[str, Any] | None, after: int) -> Finding | None:
-        self._line = row if isinstance(row, str) else ""
-        if isinstance(row, str):
+    def _place(self, row: "_Row | None", after: int) -> Finding | None:
+        self._usual = row if isinstance(row, tuple) else None
+        if isinstance(row, tuple):
+            row = _read_usual(row)
+        elif isinstance(row, str):
             row = _json(row.encode("latin-1"), SIGNATURES)
         if row is None:
             self._row, self.first, self.last = {}, _NEVER, _NEVER
@@ -628,71 +684,50 @@ class Batches:
             seq = upto
             if seq == self.last:
                 finding = self._close()
+        if finding is None and self._waiting > WAITING_MOST:
+            finding = self.end()
         return seq, finding
 
     def _go_on(
         self, seq: int, contents: list[bytes], times: tuple[bytes, bytes], before: int
     ) -> tuple[int, Finding | None]:
-        """Take batches as long as they go on in their streams as nearly all do: the line of a
-        signature is what it must be. Of any other, `_close` says whether it holds. `contents`
-        begin after the entry `before`."""
-        line: Any = self._line
-        begin, end = seq, before + len(contents) // 2
-        streams, sha256 = self._streams, hashlib.sha256
-        while isinstance(line, str):
-            due = self._due(line, seq, end, times)
-            if due is None:
+        """Take batches as long as they go on in their streams as nearly all do. Of any other,
+        `_close` says whether it holds. `contents` begin after the entry `before`."""
+        row: Any = self._usual
+        begin, end, at = seq, before + len(contents) // 2, 2 * (seq - before)
+        sha256, oldest, streams = hashlib.sha256, max(1, self._from.seq), self._streams
+        fitting = {key for key, (a, b) in self._windows.items() if a <= times[0] and times[1] <= b}
+        while row.__class__ is tuple:
+            after, after_hash, first, key, until, number, prev, signature, name = row
+            last, anchor, stream = int(until), int(after), streams.get(name)
+            if (
+                stream is None
+                or prev != stream.link
+                or key != stream.key
+                or key not in fitting
+                or number != str(stream.number + 1)
+                or (stream.number + 1) % BATCHES_AT_ONCE == 0
+                or first != str(seq + 1)
+                or not oldest <= anchor <= seq < last <= end
+                or last - anchor >= ANCHOR_ENTRIES
+                or after_hash != self.hashes[anchor]
+            ):
                 break
-            name, stream, after, after_hash, last, signature = due
-            joined = b"".join(contents[2 * (seq - before) : 2 * (last - before)])
-            number, prev = stream.number + 1, stream.link
+            entries = sha256(b"".join(contents[at : (at := 2 * (last - before))])).hexdigest()
             signed = (
                 f'notice-console batch\n{{"after":{after},"after_hash":"{after_hash}",'
-                f'"count":{last - seq},"entries":"{sha256(joined).hexdigest()}",'
-                f'"key_id":"{stream.key}","number":{number},"prev":"{prev}","stream":"{name}"}}'
+                f'"count":{last - seq},"entries":"{entries}","key_id":"{key}","number":{number},'
+                f'"prev":"{prev}","stream":"{name}"}}'
             ).encode()
-            stream.number, stream.link = number, sha256(signed).hexdigest()
-            stream.waiting.append((seq + 1, stream.key, signed, signature))
-            del streams[name]
-            streams[name] = stream  # the newest ones stand last
-            seq, line = last, next(self._rows, None)
+            stream.number, stream.link = stream.number + 1, sha256(signed).hexdigest()
+            stream.waiting.append((seq + 1, key, signed, signature))
+            streams[name] = streams.pop(name)  # the newest ones stand last
+            self._waiting += 1
+            seq, row = last, next(self._rows, None)
         if seq == begin:
             return seq, None
         self._report.signed += seq - begin
-        return seq, self._place(line, seq)
-
-    def _due(
-        self, line: str, seq: int, end: int, times: tuple[bytes, bytes]
-    ) -> tuple[str, _Stream, int, str, int, str] | None:
-        """Return what the line of a signature says if it is what goes on in its stream after the
-        entry `seq`, up to `end` at most."""
-        name, signature = line[-18:-2], line[-120:-32]
-        stream = self._streams.get(name)
-        if stream is None or (window := self._windows.get(stream.key)) is None:
-            return None
-        try:
-            after = int(line[10 : line.index(",")])
-            after_hash = self.hashes[after & _MASK].decode()
-            start = (
-                f'{{"after": {after}, "after_hash": "{after_hash}", "first": {seq + 1}, '
-                f'"key_id": "{stream.key}", "last": '
-            )
-            last = int(line[len(start) : line.index(",", len(start))])
-        except ValueError:
-            return None
-        if (
-            line
-            == f'{start}{last}, "number": {stream.number + 1}, "prev": "{stream.link}", '
-            f'"signature": "{signature}", "stream": "{name}"}}'
-            and seq < last <= end
-            and max(1, self._from.seq) <= after <= seq
-            and last - after < ANCHOR_ENTRIES
-            and (stream.number + 1) % BATCHES_AT_ONCE
-            and window[0] <= times[0] <= times[1] <= window[1]
-            and _is_plain(name + signature)
-        ):
-            return name, stream, after, after_hash, last, signature
-        return None
+        return seq, self._place(row, seq)
 
     def _close(self) -> Finding | None:
         """Check the present batch, all entries of which have been followed, and go on to the
@@ -741,6 +776,7 @@ class Batches:
         stream = self._streams[row["stream"]]
         stream.link = hashlib.sha256(message).hexdigest()
         stream.waiting.append((self.first, row["key_id"], message, row["signature"]))
+        self._waiting += 1
         return self._checked(stream) if stream.number % BATCHES_AT_ONCE == 0 else ""
 
     def _of_key(self, name: str, contents: Sequence[bytes]) -> str:
@@ -778,7 +814,7 @@ class Batches:
         if after == 0:
             known: str | None = GENESIS
         elif after >= self._from.seq:
-            known = self.hashes[after & _MASK].decode()
+            known = self.hashes[after]
         else:
             known = self._hash_of(after)
         if known is not None and known != digest:
@@ -819,6 +855,7 @@ class Batches:
         """Return what is wrong with the signatures that were not checked yet: that of the last
         batch is one of all that it is linked to."""
         waiting, stream.waiting = stream.waiting, []
+        self._waiting -= len(waiting)
         if not waiting or self._is_signed(*waiting[-1][1:]):
             return ""
         self._faulty = next(each[0] for each in waiting if not self._is_signed(*each[1:]))
@@ -1433,10 +1470,13 @@ class _Bounded:
     def __iter__(self) -> Iterator[bytes]:
         return iter(partial(self._file.readline, LINE_MOST), b"")
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Iterator[list[bytes]]:
         """Yield lines, many at once, up to the place `end`, where a line ends."""
         while block := self._file.read(self._most()):
-            yield block if block.endswith(b"\n") else block + self._file.readline(LINE_MOST)
+            lines = io.BytesIO(block).readlines()
+            if not block.endswith(b"\n"):
+                lines[-1] += self._file.readline(max(1, LINE_MOST - len(lines[-1])))
+            yield lines
 
     def _most(self) -> int:
         return BLOCK if self._end is None else min(BLOCK, self._end - self._file.tell())
@@ -1503,16 +1543,20 @@ class _Export:
             file.seek(begin)
             yield _Bounded(file, end)
 
-    def signatures(self, begin: int = 0, end: int | None = None) -> Iterator[str]:
-        """Yield the lines of the processes' signatures, each character a byte, from one place of a
-        plain file to another. Exports of older consoles have none."""
+    def signatures(self, begin: int = 0, end: int | None = None) -> Iterator[str | _Usual]:
+        """Yield the lines of the processes' signatures, each character a byte, or the parts of
+        usual ones, from one place of a plain file to another. Exports of older consoles have none.
+        """
         if self.has(SIGNATURES):
             with (
                 self.open(SIGNATURES) if end is None else self.open_between(SIGNATURES, begin, end)
             ) as file:
-                for block in file.blocks():
-                    lines = block.split(b"\n") if len(block) <= LINE_MOST else _lines_of(block)
-                    yield from (line.decode("latin-1") for line in lines if line.strip())
+                for lines in file.blocks():
+                    usual = _USUAL.findall(b"".join(lines).decode("latin-1"))
+                    if len(usual) == len(lines):
+                        yield from usual
+                    else:
+                        yield from (line.decode("latin-1") for line in lines if line.strip())
 
     def certificates(self) -> list[dict[str, Any]]:
         return self.lines(CERTIFICATES) if self.has(CERTIFICATES) else []
@@ -1717,6 +1761,9 @@ LEAST_PART = 16 * 1024 * 1024
 _LINES_TO_BORDER = 10_000
 _ENTRY, _TOLD = b"entry ", b"told "
 _PIPE_BUFFER = 4 * 1024 * 1024
+# A part tells the hashes of so many entries. A batch of the next part that was signed after an
+# older one is unusual.
+_TOLD_ENTRIES = 4096
 
 
 def _in_parts(
@@ -1852,8 +1899,7 @@ class _PartOfBatches(Batches):
     def told(self, report: Report, *, is_last: bool) -> dict[str, Any]:
         """Return what was found, and what the parts after this one have to go on from."""
         last = report.head.seq
-        first = last if is_last else max(self._from.seq, last - ANCHOR_ENTRIES)
-        known = range(first, last + 1)
+        first = last if is_last else max(self._from.seq, last - _TOLD_ENTRIES)
         return {
             "followed": report.followed,
             "head": [last, report.head.hash],
@@ -1868,7 +1914,7 @@ class _PartOfBatches(Batches):
                 for name, stream in self._streams.items()
             ],
             "first": first,
-            "hashes": b"".join([self.hashes[seq & _MASK] for seq in known]).decode(),
+            "hashes": self.hashes.between(first, last),
         }
 
 
@@ -1877,7 +1923,7 @@ def _tell_of(
     part: _Part,
     report: Report,
     marks: Mapping[int, str],
-    batches_of: Callable[[Iterable[str]], _PartOfBatches],
+    batches_of: Callable[[Iterable[_Row]], _PartOfBatches],
     pipe: IO[bytes],
 ) -> None:
     """Follow a part, and write into `pipe` the entries that may concern approvals, and what it ends
@@ -1897,7 +1943,7 @@ def _parts_join(
     parts: Sequence[_Part],
     report: Report,
     marks: Mapping[int, str],
-    batches_of: Callable[[Iterable[str]], _PartOfBatches],
+    batches_of: Callable[[Iterable[_Row]], _PartOfBatches],
     approvals: Approvals,
 ) -> bool:
     """Follow the parts, each by a process, and put what they found into the report. Returns whether
@@ -1968,7 +2014,7 @@ class _Joint:
         # Of the last entries the hashes are kept, for anchors of batches to come.
         if told["first"] == part.head.seq:
             whole = self._hashes + told["hashes"][64:]
-            self._hashes = whole[-64 * (ANCHOR_ENTRIES + 1) :]
+            self._hashes = whole[-64 * (_TOLD_ENTRIES + 1) :]
         else:
             self._hashes = told["hashes"]
         self._first = report.head.seq - len(self._hashes) // 64 + 1

@@ -278,6 +278,33 @@ def another_number(made: Ledger, seq: int) -> None:
     made.lines[seq - 1] = made.lines[seq - 1].replace(b'"seq":%d,"t' % seq, b'"seq":%d0,"t' % seq)
 
 
+def another_head(made: Ledger, seq: int) -> None:
+    made.lines[seq - 1] = made.lines[seq - 1].replace(b'{"entry":', b'{"Entry":')
+
+
+def another_tail(made: Ledger, seq: int) -> None:
+    made.lines[seq - 1] = made.lines[seq - 1].replace(b',"hash":"', b',"Hash":"')
+
+
+def without_a_mark(made: Ledger, seq: int) -> None:
+    """An entry that begins with what follows `prev_hash`. All hashes are right."""
+    chained_anew(made, seq)
+    whole = b'%b","seq":%d,"target_ref":"1"}' % (made.hashes[seq - 1].encode(), seq)
+    made.hashes[seq] = hashlib.sha256(whole).hexdigest()
+    made.lines[seq - 1] = export_line(whole, made.hashes[seq])
+    chained_anew(made, seq + 1)
+
+
+def with_another_number(made: Ledger, seq: int) -> None:
+    """A signature is over entries without their numbers. All hashes are right."""
+    chained_anew(made, seq)
+    said = json.loads(made.lines[seq - 1])["entry"]
+    whole = canonical({**said, "seq": seq ^ 1})
+    made.hashes[seq] = hashlib.sha256(whole).hexdigest()
+    made.lines[seq - 1] = export_line(whole, made.hashes[seq])
+    chained_anew(made, seq + 1)
+
+
 def row_at(made: Ledger, seq: int) -> int:
     return next(n for n, row in enumerate(made.rows) if row["first"] <= seq <= row["last"])
 
@@ -332,6 +359,7 @@ def row_says_more(made: Ledger, seq: int) -> None:
 CHANGES: list[Change] = [
     *(changed, changed_with_its_hash, chained_anew, removed, repeated, swapped, cut_off),
     *(cut_off_within_a_line, cut_off_with_signatures, an_empty_line, joined_lines, another_number),
+    *(another_head, another_tail, without_a_mark, with_another_number),
     *(unsigned, rows_swapped, row_repeated, row_of_more, other_anchor, row_can_not_be_read),
     *(row_is(number=77), row_is(prev="3" * 64), row_is(stream="f" * 16), row_is(first=0)),
     *(row_is(key_id=key_id(public(AUDIT))), row_is(key_id=None), row_is(after_hash="1" * 64)),
@@ -520,6 +548,51 @@ def test_the_signatures_of_long_streams_are_checked_at_the_same_places(
 def test_more_streams_than_are_kept_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "STREAMS", 3)
     assert same(ledger(plan()).write(tmp_path / "export"), monkeypatch)[0]
+
+
+def test_no_more_batches_wait_for_a_signature_than_there_is_memory_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, take = list[int](), verify.Batches.take_all
+
+    def noted(batches: verify.Batches, *args: Any) -> Any:
+        taken = take(batches, *args)
+        waiting.append(sum(len(stream.waiting) for stream in batches._streams.values()))
+        return taken
+
+    monkeypatch.setattr(verify, "WAITING_MOST", 9)
+    monkeypatch.setattr(verify.Batches, "take_all", noted)
+    path = ledger(plan()).write(tmp_path / "export")
+    assert told(path, 1)[0]
+    assert max(waiting) <= 9 < len(ledger(plan()).rows)
+    assert told(path, 2)[0]
+    made = ledger(plan())
+    made.rows[-1]["signature"] = text(b"x" * 64)
+    assert not told(made.write(tmp_path / "other"), 1)[0]
+
+
+def test_an_anchor_that_no_part_tells_of_is_left_to_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "_TOLD_ENTRIES", 2)
+    batches = plan()
+    path = ledger(batches).write(tmp_path / "true")
+    assert verify._in_parts(verify._Export(path), KEYS, (), None, 2) is not None
+    batches[of(batches, border(path)) + 1].back = 5
+    path = ledger(batches).write(tmp_path / "export")
+    assert verify._in_parts(verify._Export(path), KEYS, (), None, 2) is None
+    assert same(path, monkeypatch)[0]
+
+
+def test_hashes_are_kept_as_far_back_as_an_anchor_may_go() -> None:
+    hashes, known = verify._Hashes(), {n: hashlib.sha256(b"%d" % n) for n in range(400)}
+    every = verify._Hashes.ENTRIES
+    for first in (every - 150, 3 * every - 250):
+        hashes.put(first, b"".join(each.digest() for each in known.values()))
+        assert all(hashes[first + n] == each.hexdigest() for n, each in known.items())
+        for begin, end in ((0, 0), (0, 399), (100, 200), (149, 150), (150, 151), (249, 250)):
+            told = "".join(known[n].hexdigest() for n in range(begin, end + 1))
+            assert hashes.between(first + begin, first + end) == told
 
 
 def test_anchors_reach_over_short_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
