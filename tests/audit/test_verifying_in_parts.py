@@ -457,6 +457,12 @@ def by_another_key(batches: list[Batch], at: int) -> None:
     batches[at].process = (batches[at].process + 1) % 3
 
 
+def by_another_key_from_then_on(batches: list[Batch], at: int) -> None:
+    for batch in batches[at:]:
+        if batch.stream == batches[at].stream:
+            batch.process = (batch.process + 1) % 3
+
+
 def by_nobody(batches: list[Batch], at: int) -> None:
     batches[at].is_signed = False
 
@@ -489,16 +495,8 @@ def revoked_by_nobody(batches: list[Batch], at: int) -> None:
 
 STOLEN = [
     *(before_its_key, after_its_key, without_a_time, of_another_history, left_out_of_its_stream),
-    *(
-        of_no_history,
-        after_itself,
-        by_another_link,
-        by_another_key,
-        by_nobody,
-        replayed,
-        revoked,
-        revoked_by_nobody,
-    ),
+    *(of_no_history, after_itself, by_another_link, by_another_key, by_another_key_from_then_on),
+    *(by_nobody, replayed, revoked, revoked_by_nobody),
 ]
 
 
@@ -520,9 +518,10 @@ def test_an_anchor_long_before_a_part_is_compared(
     """No hash is known there, which is not the hash that is nothing but zeros."""
     for at in range(of(plan(), border(ledger(plan()).write(tmp_path / "true"))) + 1, BATCHES, 4):
         batches = plan()
-        batches[at].back = sum(len(batch.entries) for batch in batches[:at]) - 3
-        for name, said in (("other", {"after_hash": GENESIS}), ("true", {})):
-            batches[at].said = said
+        for each in (at - 1, at):
+            batches[each].back = sum(len(batch.entries) for batch in batches[:each]) - 3
+        for name, hashed in (("none", GENESIS), ("other", "1" * 64), ("true", None)):
+            batches[at].said = {"after_hash": hashed} if hashed else {}
             path = ledger(batches).write(tmp_path / f"{name}{at}")
             assert same(path, monkeypatch)[0] is (name == "true")
 
