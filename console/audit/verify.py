@@ -479,19 +479,13 @@ _Usual = tuple[str, str, str, str, str, str, str, str, str]
 _Row = Mapping[str, Any] | str | _Usual
 
 
-def _read_usual(row: _Usual) -> dict[str, Any]:
+def _line_of(row: _Usual) -> str:
     after, after_hash, first, key, last, number, prev, signature, stream = row
-    return {
-        "after": int(after),
-        "after_hash": after_hash,
-        "first": int(first),
-        "key_id": key,
-        "last": int(last),
-        "number": int(number),
-        "prev": prev,
-        "signature": signature,
-        "stream": stream,
-    }
+    return (
+        f'{{"after": {after}, "after_hash": "{after_hash}", "first": {first}, "key_id": "{key}", '
+        f'"last": {last}, "number": {number}, "prev": "{prev}", "signature": "{signature}", '
+        f'"stream": "{stream}"}}'
+    )
 
 
 def batch_bytes(contents: Sequence[bytes], said: Mapping[str, Any]) -> bytes:
@@ -636,8 +630,8 @@ class Batches:
     def _place(self, row: "_Row | None", after: int) -> Finding | None:
         self._usual = row if isinstance(row, tuple) else None
         if isinstance(row, tuple):
-            row = _read_usual(row)
-        elif isinstance(row, str):
+            row = _line_of(row)
+        if isinstance(row, str):
             row = _json(row.encode("latin-1"), SIGNATURES)
         if row is None:
             self._row, self.first, self.last = {}, _NEVER, _NEVER
@@ -1556,7 +1550,8 @@ class _Export:
                     if len(usual) == len(lines):
                         yield from usual
                     else:
-                        yield from (line.decode("latin-1") for line in lines if line.strip())
+                        told = (line.rstrip(b"\n").decode("latin-1") for line in lines)
+                        yield from (line for line in told if line.strip())
 
     def certificates(self) -> list[dict[str, Any]]:
         return self.lines(CERTIFICATES) if self.has(CERTIFICATES) else []

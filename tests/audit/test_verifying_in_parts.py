@@ -408,6 +408,35 @@ def test_a_damaged_signature_is_said_alike(tmp_path: Path, monkeypatch: pytest.M
         assert holds is not is_last
 
 
+def damaged(raw: bytes, chance: random.Random) -> bytes:
+    at, upto = chance.randrange(len(raw)), chance.randrange(3)
+    odd = [
+        b'"',
+        b"\\",
+        b"\n",
+        b"\r",
+        b"\0",
+        b"\xff",
+        b" ",
+        b"0",
+        b"9" * 20,
+        b',"prev_hash":"',
+        b"}",
+    ]
+    return raw[:at] + chance.choice([b"", bytes([chance.randrange(256)]), *odd]) + raw[at + upto :]
+
+
+@pytest.mark.parametrize("name", ["entries.jsonl", "signatures.jsonl"])
+def test_any_damage_is_said_alike(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, chance = ledger(plan()).write(tmp_path / "export"), random.Random(26)
+    true = (path / name).read_bytes()
+    for _ in range(40):
+        (path / name).write_bytes(damaged(true, chance))
+        same(path, monkeypatch)
+
+
 # --- By somebody with a process's key ------------------------------------------------------------
 
 
