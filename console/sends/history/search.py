@@ -5,10 +5,10 @@ its own. What is not over yet, or was not written to parts yet, is read itself.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from heapq import merge
 from itertools import chain, islice
 from math import ceil
 from typing import Any, Self
@@ -42,6 +42,15 @@ LISTED_MOST = 1000
 BESIDE = ("send__version__notice",)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an actor sees of the history who does not see all of it: a condition for origins, and
+    the sends whose texts they may read."""
+
+    origins: Q
+    sends: QuerySet[Send]
+
+
 class Found:
     """The deliveries that fit a filter, as a list that is read in parts. It has what the paging of
     pages and of the API ask of a QuerySet: order_by, filter by pk, prefetch_related, slices."""
@@ -49,12 +58,12 @@ class Found:
     def __init__(
         self,
         visible: QuerySet[Delivery],
-        origins: Q | None,
+        limits: Limits | None,
         filter: DeliveryFilter,
         place: Place | None = None,
         beside: tuple[Any, ...] = BESIDE,
     ) -> None:
-        self._visible, self._origins, self._filter = visible, origins, filter
+        self._visible, self._limits, self._filter = visible, limits, filter
         self._place, self._beside = place or Place(), beside
 
     def order_by(self, *names: str) -> Self:
@@ -71,17 +80,29 @@ class Found:
 
     def prefetch_related(self, *names: Any) -> Self:
         visible, beside = self._visible.prefetch_related(*names), (*self._beside, *names)
-        return type(self)(visible, self._origins, self._filter, self._place, beside)
+        return type(self)(visible, self._limits, self._filter, self._place, beside)
 
     def __getitem__(self, part: slice) -> list[Delivery]:
         start, stop = part.start or 0, part.stop
         rows: dict[int, Delivery] = {}
-        # Whoever sees all sees what the search has read. For others the sends decide.
-        ids = self._ids(stop, rows if self._origins is None else None)[start:stop]
-        rows |= self._visible.in_bulk([pk for pk in ids if pk not in rows])
-        found = [rows[pk] for pk in ids if pk in rows]
+        ids = self._ids(stop, rows)[start:stop]
+        read = [rows[pk] for pk in ids if pk in rows]
+        seen = {row.pk: row for row in self._readable(read)}
+        seen |= self._visible.in_bulk([pk for pk in ids if pk not in rows])
+        found = [seen[pk] for pk in ids if pk in seen]
         prefetch_related_objects(found, *self._beside)
         return found
+
+    def _readable(self, rows: list[Delivery]) -> list[Delivery]:
+        """Return those of the rows that the actor may read. Whoever sees all sees what the search
+        has read. For others the sends decide; each is read once."""
+        if self._limits is None:
+            return rows
+        sends = self._limits.sends.in_bulk({row.send_id for row in rows})
+        readable = [row for row in rows if row.send_id in sends]
+        for row in readable:
+            row.send = sends[row.send_id]
+        return readable
 
     def first_ids(self, most: int) -> list[int]:
         """Return up to so many keys in order."""
@@ -92,7 +113,7 @@ class Found:
         return len(self._ids(most))
 
     def _at(self, place: Place) -> Self:
-        return type(self)(self._visible, self._origins, self._filter, place, self._beside)
+        return type(self)(self._visible, self._limits, self._filter, place, self._beside)
 
     def _ids(self, most: int, rows: dict[int, Delivery] | None = None) -> list[int]:
         """Return up to so many ids in order. Deliveries that are read for this stand in `rows`, if
@@ -104,7 +125,8 @@ class Found:
                 found = set(self._not_in_parts(most))
             places = places_of_time(asked.since, asked.until, self._place)
             with _by_indexes():
-                found |= _Search(self._origins, asked, self._place, places, rows).ids(most)
+                origins = None if self._limits is None else self._limits.origins
+                found |= _Search(origins, asked, self._place, places, rows).ids(most)
         return sorted(found, reverse=self._place.newest_first)[:most]
 
     def _not_in_parts(self, most: int) -> list[int]:
@@ -209,20 +231,13 @@ class _Search:
             return iter(())
         if self._filter.resolution not in ("", UNRESOLVED):
             return self._resolved()
-        sources: list[Callable[[Place], Iterator[Part]]] = [partial(parts_with, facts)]
+        source = partial(parts_with, facts)
         if text:
-            sources = [partial(parts_with_text, text, facts), *self._with_wholes(text)]
-        return chain.from_iterable(
-            merge(
-                *(source(place) for source in sources),
-                key=lambda part: part.last_id,
-                reverse=place.newest_first,
-            )
-            for place in self._places
-        )
+            source = partial(parts_with_text, text, facts, self._wholes(text))
+        return chain.from_iterable(map(source, self._places))
 
-    def _with_wholes(self, text: str) -> Iterator[Callable[[Place], Iterator[Part]]]:
-        """Yield sources of parts whose notice or sender has this text."""
+    def _wholes(self, text: str) -> list[Facts]:
+        """Return the facts of parts whose notice or sender has this text."""
         facts = self._facts
         named = NoticeVersion.objects.filter(
             Q(notice__key__icontains=text) | Q(notice__title__icontains=text)
@@ -232,9 +247,7 @@ class _Search:
             _narrowed(facts, versions=list(named.values_list("pk", flat=True))),
             _narrowed(facts, origins=list(sent.values_list("pk", flat=True))),
         )
-        for each in wholes:
-            if not _is_nothing(each):
-                yield partial(parts_with, each)
+        return [each for each in wholes if not _is_nothing(each)]
 
     def _resolved(self) -> Iterator[Part]:
         """Yield what evidence has resolved, each as a part of its own."""
@@ -351,11 +364,11 @@ def _both(one: Sequence[int] | None, other: list[int] | None) -> Sequence[int] |
 
 
 def history_found(
-    visible: QuerySet[Delivery], origins: Q | None, filter: DeliveryFilter
+    visible: QuerySet[Delivery], limits: Limits | None, filter: DeliveryFilter
 ) -> "Found | QuerySet[Delivery]":
     """Return the deliveries of `visible`, the history that the actor may see, that fit a filter.
-    `origins` is the same limit as a condition for origins; None if the actor sees all."""
-    nothing_asked = origins is None and not filter.to_mapping()
+    `limits` is the same limit for what is in parts; None if the actor sees all."""
+    nothing_asked = limits is None and not filter.to_mapping()
     if nothing_asked or filter.interaction or filter.delivery:  # by their keys
         return visible.filter(filter.to_condition())
     if filter.send:
@@ -363,7 +376,7 @@ def history_found(
         return visible.filter(filter.to_condition(), pk__gte=first, pk__lte=last)
     if filter.status and filter.status not in ENDED:
         return visible.filter(filter.to_condition(), outbox__isnull=False)
-    return Found(visible, origins, filter)
+    return Found(visible, limits, filter)
 
 
 def _ends_of(send_id: int) -> tuple[int, int]:
