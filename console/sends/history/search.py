@@ -4,7 +4,6 @@ What is over is found by parts (console.sends.history.sources), each kind of fac
 its own. What is not over yet, or was not written to parts yet, is read itself.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,13 +32,30 @@ from console.sends.history_filter import UNRESOLVED, DeliveryFilter
 from console.sends.history_models import HistoryPart, Origin
 from console.sends.models import Delivery, DeliveryStatus, Resolution, Send
 
-PARTS_AT_ONCE, GROWTH, PARTS_MOST = 4, 2, 64
+PARTS_AT_ONCE, GROWTH, PARTS_MOST = 8, 2, 64
 # Parts that are so near to each other are read as one.
 NEIGHBOURS_WITHIN = 16
 # More sends than this are compared by the database.
 LISTED_MOST = 1000
 # What is read with each delivery of the history.
 BESIDE = ("send__version__notice",)
+
+
+# OFFSET makes PostgreSQL read the rows by the key, and not all of a send.
+_IN_PARTS = """
+SELECT found.* FROM unnest(%s::bigint[], %s::bigint[]) AS part(first_id, last_id)
+CROSS JOIN LATERAL ({rows} OFFSET 0) found
+WHERE found.send_id = ANY(%s) ORDER BY found.id {order} LIMIT %s"""
+# Nearly all that is over lies at rest. Where all ids of a part do, the other table is not asked.
+# Unknown deliveries never do.
+_OF_BOTH_TABLES = """
+WITH at_rest AS MATERIALIZED (
+    SELECT * FROM sends_delivery_at_rest WHERE id BETWEEN part.first_id AND part.last_id
+)
+SELECT * FROM ({at_rest} OFFSET 0) known
+UNION ALL
+SELECT * FROM ({others} OFFSET 0) other
+WHERE (SELECT count(*) FROM at_rest) <= part.last_id - part.first_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +228,7 @@ class _Search:
         candidates, size, read = self._candidates(), PARTS_AT_ONCE, 0
         newest_first = self._place.newest_first
         while parts := list(islice(candidates, size)):
-            found |= self._fitting(parts)
+            found |= self._fitting(parts, most)
             if len(found) >= most:
                 # Behind the last part there are only ids beyond this.
                 edge = parts[-1].last_id - (0 if newest_first else PART_SPAN)
@@ -258,45 +274,42 @@ class _Search:
         for pk, send_id in rows.iterator(chunk_size=1000):
             yield Part(pk, pk, send_id, is_whole=False)
 
-    def _fitting(self, parts: list[Part]) -> set[int]:
-        """Return the ids of what fits in these parts."""
+    def _fitting(self, parts: list[Part], most: int) -> set[int]:
+        """Return the ids of what fits in these parts: up to `most` of each kind, the first."""
         if self._filter.resolution not in ("", UNRESOLVED):
             ids = [part.first_id for part in parts]
             fitting = Delivery.objects.filter(self._filter.to_condition(), pk__in=ids)
             return set(fitting.values_list("pk", flat=True))
         found: set[int] = set()
         for is_whole, condition in ((True, Q()), (False, self._text_condition())):
-            found |= self._ids_in([part for part in parts if part.is_whole == is_whole], condition)
+            such = [part for part in parts if part.is_whole == is_whole]
+            found |= self._ids_in(such, condition, most)
         return found
 
-    def _ids_in(self, parts: list[Part], condition: Q) -> set[int]:
-        """Return the ids of the deliveries of these parts that fit, and are such."""
+    def _ids_in(self, parts: list[Part], condition: Q, most: int) -> set[int]:
+        """Return the ids of deliveries of these parts that fit, and are such: the first `most`."""
         if not parts:
             return set()
         fitting = Delivery.objects.filter(
             condition, self._row_condition, pk__gt=self._place.after, pk__lt=self._place.before
-        ).extra(where=["sends_delivery.id BETWEEN part.first_id AND part.last_id"])
-        fitting = fitting.order_by()
+        ).order_by()
         only_ids = fitting if self._rows is not None else fitting.only("pk", "send_id")
-        rows, values = only_ids.query.sql_with_params()
-        # OFFSET makes PostgreSQL read them by the key, and not all of a send.
-        sql = f"""
-            SELECT found.* FROM unnest(%s::bigint[], %s::bigint[]) AS part(first_id, last_id)
-            CROSS JOIN LATERAL ({rows} OFFSET 0) found"""  # noqa: S608 - put together by Django
+        rows, values = only_ids.extra(
+            where=["sends_delivery.id BETWEEN part.first_id AND part.last_id"]
+        ).query.sql_with_params()
+        if list(self._facts.statuses) != [DeliveryStatus.UNKNOWN]:
+            table = ' FROM "sends_delivery"'
+            at_rest = rows.replace(table, ' FROM at_rest AS "sends_delivery"', 1)
+            others = rows.replace(table, ' FROM ONLY "sends_delivery"', 1)
+            rows, values = _OF_BOTH_TABLES.format(at_rest=at_rest, others=others), values * 2
+        sql = _IN_PARTS.format(rows=rows, order="DESC" if self._place.newest_first else "ASC")
         first_ids, last_ids = zip(
             *ranges((part.first_id, part.last_id) for part in parts), strict=True
         )
-        read = list(Delivery.objects.raw(sql, [list(first_ids), list(last_ids), *values]))
         # Other sends may have ids between those of a part.
-        of_sends: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for part in parts:
-            of_sends[part.send_id].append((part.first_id, part.last_id))
-        theirs = {send: list(ranges(each, gap=1)) for send, each in of_sends.items()}
-        found = {
-            row.pk: row
-            for row in read
-            if any(first <= row.pk <= last for first, last in theirs.get(row.send_id, ()))
-        }
+        sends = list({part.send_id for part in parts})
+        limits = [list(first_ids), list(last_ids), *values, sends, most]
+        found = {row.pk: row for row in Delivery.objects.raw(sql, limits)}
         if self._rows is not None:
             self._rows |= found
         return set(found)

@@ -13,7 +13,7 @@ from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
-from django.db.models import BooleanField, ExpressionWrapper, Max, Min, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, Max, Min, Q, QuerySet
 
 from console.database.reading import connection_here
 from console.sends.history.searchable import LEVELS, PART_SPAN, SPAN_BITS, spaced, span_mark
@@ -30,8 +30,11 @@ COMBINATIONS_MOST = 300
 # them first.
 NEAREST_PARTS = 200
 # The index of texts is asked for about so many parts at a time, as far as one can tell by what was
-# found before, in at most so many times the ids of before, and in at most so many spans.
-WANTED, SPANS_GROWTH, SPANS_MOST = 128, 16, 16
+# found before, and in at most so many spans.
+WANTED, SPANS_MOST = 128, 16
+# If it is asked for one in so many of all ids, and what is left has hardly twice as many parts, it
+# is asked for all that is left: without spans, which cost more then.
+MOSTLY = 4
 LAST = 2**63 - 1
 ENDED = tuple(str(status) for status in DeliveryStatus if status not in OPEN_STATUSES)
 
@@ -247,11 +250,19 @@ def _by_their_index(
     ends = HistoryPart.objects.aggregate(low=Min("last_id"), high=Max("last_id"))
     if ends["low"] is None:
         return
+    length = ends["high"] - ends["low"] + 1
     low, high = max(low, ends["low"] - 1), min(high, ends["high"] + 1)
     while high - low > 1:
-        wanted = covered * WANTED // max(number, WANTED // SPANS_GROWTH)
+        wanted = covered * WANTED // max(number, 1)
         marks, begin, end = _spans(low, high, wanted, newest_first=place.newest_first)
-        parts = _parts_between(begin, end, place).filter(fitting, marks__overlap=marks)
+        within = Q(marks__overlap=marks)
+        is_wide = (end - begin) * MOSTLY >= length
+        if is_wide and number * (high - low) <= covered * 2 * WANTED:
+            within, begin, end = Q(), low, high
+        # Not read by their last ids, however few PostgreSQL expects between two of them.
+        parts = HistoryPart.objects.alias(last=F("last_id") + 0).filter(
+            within, fitting, last__gt=begin, last__lt=end, first_id__lt=place.before
+        )
         rows = parts.order_by().values_list("last_id", "first_id", "send_id")
         found = sorted((Part(*row, False) for row in rows), reverse=place.newest_first)
         yield from found
