@@ -320,11 +320,12 @@ class _Search:
             status=self._filter.status,
             resolution=self._filter.resolution,
             interaction=self._filter.interaction,
-            chat_server=self._filter.chat_server,
             since=self._filter.since,
             until=self._filter.until,
         )
-        return rest.to_condition()
+        servers = self._facts.servers
+        known = Q() if servers is None else Q(chat_server_name__in=servers)
+        return rest.to_condition() & known
 
     def _text_condition(self) -> Q:
         text = self._filter.q
