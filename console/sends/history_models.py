@@ -71,7 +71,8 @@ class HistorySpan(models.Model):
 
 
 class HistoryFact(models.Model):
-    """That a part of the history has deliveries with a status at a Chat Server.
+    """That deliveries of a send, from `first_id` to `last_id`, have a status at a Chat Server. They
+    are those of a few parts; `part` is the last of these.
 
     What is searched for stands in each index before `last_id`, so that a search reads the parts
     that fit in their order, and no others.

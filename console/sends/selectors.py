@@ -27,7 +27,7 @@ from console.catalogue.models import NoticeVersion
 from console.errors import NotFound
 from console.sends.evidence_models import Evidence, Resolution, Verdict
 from console.sends.history.facets import Facets, facets_of
-from console.sends.history.search import BESIDE, Found, history_found
+from console.sends.history.search import BESIDE, Found, Limits, history_found
 from console.sends.history_filter import DeliveryFilter
 from console.sends.history_models import Origin
 from console.sends.models import (
@@ -262,7 +262,10 @@ def deliveries_visible(actor: Actor, *, tests: bool = False) -> QuerySet[Deliver
 def history_search(actor: Actor, filter: DeliveryFilter) -> Found | QuerySet[Delivery]:
     """Return what of the history fits a filter, newest first, without tests: to be read in parts,
     from either end."""
-    return history_found(deliveries_visible(actor), _origins_seen(actor), filter)
+    origins = _origins_seen(actor)
+    sends = Send.objects.filter(readable(actor), is_test=False)
+    limits = None if origins is None else Limits(origins, sends)
+    return history_found(deliveries_visible(actor), limits, filter)
 
 
 def history_facets(actor: Actor, filter: DeliveryFilter) -> Facets:

@@ -10,12 +10,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from console.accounts.models import User
-from console.sends.history import search, sources
+from console.sends.history import search, searchable, sources
 from console.sends.history.filling import history_fill
+from console.sends.history.searchable import FACTS_MOST, PART_MOST, PART_SPAN
 from console.sends.history.sources import Facts, Part, Place, parts_with
 from console.sends.history_filter import DeliveryFilter
-from console.sends.models import Delivery, HistoryFact, Origin
+from console.sends.models import Delivery, HistoryFact, HistoryPart, Origin, Send
 from console.sends.selectors import history_search
+from tests.sends.test_history_plans import nodes
 from tools.scale.filling import fill
 
 pytestmark = pytest.mark.django_db
@@ -64,9 +66,9 @@ def test_parts_are_read_as_many_as_are_likely_to_be_needed(
     asked: list[int] = []
     real = search._Search._fitting
 
-    def noted(self: Any, parts: list[Part]) -> Any:
+    def noted(self: Any, parts: list[Part], most: int) -> Any:
         asked.append(len(parts))
-        return real(self, parts)
+        return real(self, parts, most)
 
     monkeypatch.setattr(search._Search, "_fitting", noted)
     found = history_search(auditor.to_actor(), DeliveryFilter.from_mapping({"status": "skipped"}))
@@ -92,17 +94,142 @@ def by_their_ids(sqls: list[str]) -> list[str]:
     return [sql for sql in sqls if '"sends_delivery"."id" IN (' in sql]
 
 
-def test_whoever_sees_all_reads_each_delivery_once(
-    history: None, auditor: User, supervisor: User
-) -> None:
+def test_each_delivery_is_read_once(history: None, auditor: User, supervisor: User) -> None:
     assert by_their_ids(statements(auditor, status="failed")) == []
     assert by_their_ids(statements(auditor, q="agent")) == []
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        for rows in (Send.objects.all(), Origin.objects.all()):
+            rows.filter(actor_name="Workflow").update(actor_ref=supervisor.to_actor().ref)
+        cursor.execute("SET session_replication_role = origin")
+    seen = statements(supervisor, q="agent")
+    assert by_their_ids(seen) == []
+    assert (
+        len([sql for sql in seen if 'FROM "sends_send"' in sql and '"sends_send"."id" IN' in sql])
+        == 1
+    )
+
+
+def at_rest(person: User, **given: str) -> tuple[int, int]:
+    """Search, and return in how many ranges of ids both tables were read for deliveries, and how
+    often that which has what is not at rest."""
+    counts: Counter[str] = Counter()
+
+    def look(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "part(first_id, last_id)" in sql:
+            with connection.connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+                (document,) = cursor.fetchone()
+            for node in nodes(document[0]["Plan"]):
+                counts[node.get("Relation Name", "")] += node["Actual Loops"]
+        return execute(sql, params, many, context)
+
+    found = history_search(person.to_actor(), DeliveryFilter.from_mapping(given))
+    with connection.execute_wrapper(look):
+        assert found[:PAGE]
+    return counts["sends_delivery_at_rest"], counts["sends_delivery"]
+
+
+def test_where_all_lies_at_rest_nothing_else_is_read(history: None, auditor: User) -> None:
+    """Each eighth part has what ended as unknown, or some other that is not at rest."""
+    ranges, others = at_rest(auditor, q="Martin")
+    assert ranges > 5
+    assert 0 < others < ranges / 2
+    assert at_rest(auditor, status="unknown")[0] == 0
+
+
+@pytest.mark.parametrize("order", ["-pk", "pk"])
+def test_no_more_deliveries_are_read_out_than_are_needed(
+    history: None, auditor: User, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    real = search._Search._ids_in
+
+    def noted(self: Any, *given: Any) -> Any:
+        found = real(self, *given)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(search._Search, "_ids_in", noted)
+    given = DeliveryFilter.from_mapping({"status": "delivered"})
+    assert len(history_search(auditor.to_actor(), given).order_by(order)[:PAGE]) == PAGE
+    assert max(read) <= PAGE
 
 
 def test_for_others_their_sends_decide(history: None, supervisor: User) -> None:
     Origin.objects.update(actor_ref="somebody")
     Origin.objects.filter(pk=Origin.objects.first().pk).update(actor_ref=supervisor.to_actor().ref)
-    assert by_their_ids(statements_of_nothing(supervisor, status="delivered"))
+    read = statements_of_nothing(supervisor, status="delivered")
+    assert any("part(first_id, last_id)" in sql for sql in read)
+
+
+def test_what_the_nearest_parts_have_is_not_looked_for_elsewhere(
+    history: None, auditor: User
+) -> None:
+    assert not any("sends_historyfact" in sql for sql in statements(auditor, q="Martin"))
+    assert any("sends_historyfact" in sql for sql in statements(auditor, actor="Martin"))
+
+
+@pytest.mark.parametrize("order", ["-pk", "pk"])
+def test_what_is_nowhere_takes_few_statements(
+    history: None, auditor: User, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spans of 16, 256 and 4,096 ids stand for those of the product."""
+    for module in (sources, searchable):
+        monkeypatch.setattr(module, "LEVELS", (4, 8, 12))
+    monkeypatch.setattr(sources, "NEAREST_PARTS", 4)
+    monkeypatch.setattr(sources, "FIRST_PARTS", 2)
+    HistoryFact.objects.all().delete()
+    HistoryPart.objects.all().delete()
+    Send.objects.filter(finished_at__isnull=False).update(is_searchable=False)
+    while history_fill():
+        pass
+    found = history_search(auditor.to_actor(), DeliveryFilter.from_mapping({"q": "xylophonist"}))
+    with CaptureQueriesContext(connection) as captured:
+        assert found.order_by(order)[:PAGE] == []
+    by_index = '("sends_historypart"."last_id" + 0)'
+    asked = [each["sql"] for each in captured.captured_queries if by_index in each["sql"]]
+    assert 1 <= len(asked) <= 3, asked
+
+
+def test_a_part_has_few_deliveries_and_tells_of_these_alone(history: None) -> None:
+    parts = list(HistoryPart.objects.order_by("last_id"))
+    rows = Delivery.objects.filter(send__is_searchable=True, send__is_test=False)
+    of_parts: dict[int, list[Delivery]] = {part.pk: [] for part in parts}
+    for row in rows:
+        (part,) = [
+            part
+            for part in parts
+            if part.send_id == row.send_id and part.first_id <= row.pk <= part.last_id
+        ]
+        of_parts[part.pk].append(row)
+    for part in parts:
+        theirs = of_parts[part.pk]
+        assert 0 < len(theirs) <= PART_MOST
+        told = {mark for mark in part.marks if mark.startswith("is ")}
+        pairs = {(row.status, row.chat_server_name) for row in theirs}
+        assert told == {f"is {status}" for status, _server in pairs} | {
+            f"is {status} at {server}" for status, server in pairs
+        }
+    assert max(map(len, of_parts.values())) == PART_MOST
+
+
+def test_facts_are_told_of_several_parts_at_once(history: None) -> None:
+    told = HistoryFact.objects.values_list("send", "first_id", "last_id").distinct()
+    assert PART_MOST < max(last - first + 1 for _send, first, last in told) <= PART_SPAN
+    assert set(told) == {
+        (part.send_id, first, part.last_id)
+        for first, part in (
+            (fact.first_id, fact.part) for fact in HistoryFact.objects.select_related("part")
+        )
+    }
+    for send, first, last in told:
+        within = Delivery.objects.filter(send=send, pk__gte=first, pk__lte=last)
+        facts = HistoryFact.objects.filter(send=send, last_id=last)
+        assert set(facts.values_list("status", "chat_server_name")) == set(
+            within.values_list("status", "chat_server_name")
+        )
+        assert within.count() <= FACTS_MOST
 
 
 def statements_of_nothing(person: User, **given: str) -> list[str]:

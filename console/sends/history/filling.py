@@ -1,7 +1,8 @@
 """Writes what the search of the history reads, when a send is over.
 
-A part has up to PART_MOST consecutive deliveries of one send, within PART_SPAN ids. Until a send's
-parts are written, a search reads its deliveries themselves.
+A part has up to PART_MOST consecutive deliveries of one send. Up to FACTS_MOST of them have their
+facts together. Both are within PART_SPAN ids. Until a send's parts are written, a search reads its
+deliveries themselves.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -11,12 +12,19 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from console.sends.history.customers import customers_note
-from console.sends.history.searchable import PART_MOST, PART_SPAN, SPAN_BITS, marks, searchable
+from console.sends.history.searchable import (
+    FACTS_MOST,
+    PART_MOST,
+    PART_SPAN,
+    SPAN_BITS,
+    marks,
+    searchable,
+)
 from console.sends.history_models import HistoryFact, HistoryPart, Origin
 from console.sends.models import Delivery, Send
 
 SENDS_A_STEP, DELIVERIES_A_STEP = 500, 20_000
-PARTS_AT_ONCE = 500
+TOGETHER_AT_ONCE = 500
 
 
 class _Row(NamedTuple):
@@ -39,9 +47,9 @@ def history_fill() -> int:
         origins = _origins(searched.values())
         rows = map(_Row._make, _rows(searched))
         waiting: list[list[_Row]] = []
-        for part in _parts(rows):
-            waiting.append(part)
-            if len(waiting) == PARTS_AT_ONCE:
+        for together in _together(rows):
+            waiting.append(together)
+            if len(waiting) == TOGETHER_AT_ONCE:
                 _write(waiting, searched, origins)
                 waiting = []
         _write(waiting, searched, origins)
@@ -102,58 +110,68 @@ def _rows(sends: Collection[int]) -> Iterator[tuple[object, ...]]:
     return found.values_list(*_Row._fields).iterator(chunk_size=2000)
 
 
-def _parts(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
-    part: list[_Row] = []
+def _together(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    """Yield the deliveries that have their facts together."""
+    together: list[_Row] = []
     for row in rows:
-        if part and (
-            row.send_id != part[0].send_id
-            or len(part) == PART_MOST
-            or row.pk - part[0].pk >= PART_SPAN
+        if together and (
+            row.send_id != together[0].send_id
+            or len(together) == FACTS_MOST
+            or row.pk - together[0].pk >= PART_SPAN
         ):
-            yield part
-            part = []
-        part.append(row)
-    if part:
-        yield part
+            yield together
+            together = []
+        together.append(row)
+    if together:
+        yield together
 
 
 def _write(
-    parts: list[list[_Row]], sends: dict[int, Send], origins: dict[tuple[str, str, str], int]
+    waiting: list[list[_Row]], sends: dict[int, Send], origins: dict[tuple[str, str, str], int]
 ) -> None:
-    made, facts = [], []
-    for rows in parts:
+    parts: list[HistoryPart] = []
+    facts: list[HistoryFact] = []
+    for rows in waiting:
         send = sends[rows[0].send_id]
-        first_id, last_id = rows[0].pk, rows[-1].pk
         origin_id = origins[_origin(send)]
-        of_part = dict.fromkeys((row.status, row.chat_server_name) for row in rows)
-        part = HistoryPart(
-            send=send,
-            first_id=first_id,
-            last_id=last_id,
-            marks=marks(
-                last_id=last_id, version_id=send.version_id, origin_id=origin_id, facts=of_part
-            ),
-            text=searchable(_lines(rows)),
-        )
-        made.append(part)
+        for begin in range(0, len(rows), PART_MOST):
+            parts.append(_part(rows[begin : begin + PART_MOST], send, origin_id))
         facts += [
             HistoryFact(
-                part=part,
+                part=parts[-1],
                 send=send,
                 origin_id=origin_id,
                 version_id=send.version_id,
                 chat_server_name=server,
                 status=status,
-                first_id=first_id,
-                last_id=last_id,
+                first_id=rows[0].pk,
+                last_id=rows[-1].pk,
             )
-            for status, server in of_part
+            for status, server in _facts(rows)
         ]
-    HistoryPart.objects.bulk_create(made)
-    _note_times(parts)
+    HistoryPart.objects.bulk_create(parts)
+    _note_times(waiting)
     for fact in facts:  # the parts have their numbers now
         fact.part_id = fact.part.pk
     HistoryFact.objects.bulk_create(facts)
+
+
+def _part(rows: list[_Row], send: Send, origin_id: int) -> HistoryPart:
+    last_id = rows[-1].pk
+    return HistoryPart(
+        send=send,
+        first_id=rows[0].pk,
+        last_id=last_id,
+        marks=marks(
+            last_id=last_id, version_id=send.version_id, origin_id=origin_id, facts=_facts(rows)
+        ),
+        text=searchable(_lines(rows)),
+    )
+
+
+def _facts(rows: list[_Row]) -> Iterable[tuple[str, str]]:
+    """Return each pair of status and Chat Server once."""
+    return dict.fromkeys((row.status, row.chat_server_name) for row in rows)
 
 
 NOTE_TIMES = """
@@ -168,12 +186,12 @@ WHERE (known.first_at, known.last_at) IS DISTINCT FROM
 """
 
 
-def _note_times(parts: list[list[_Row]]) -> None:
-    if not parts:
+def _note_times(waiting: list[list[_Row]]) -> None:
+    if not waiting:
         return
-    numbers = [rows[-1].pk >> SPAN_BITS for rows in parts]
-    first = [min(row.created_at for row in rows) for rows in parts]
-    last = [max(row.created_at for row in rows) for rows in parts]
+    numbers = [rows[-1].pk >> SPAN_BITS for rows in waiting]
+    first = [min(row.created_at for row in rows) for rows in waiting]
+    last = [max(row.created_at for row in rows) for rows in waiting]
     with connection.cursor() as cursor:
         cursor.execute(NOTE_TIMES, [numbers, first, last])
 

@@ -4,11 +4,10 @@ What is over is found by parts (console.sends.history.sources), each kind of fac
 its own. What is not over yet, or was not written to parts yet, is read itself.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from heapq import merge
 from itertools import chain, islice
 from math import ceil
 from typing import Any, Self
@@ -33,13 +32,39 @@ from console.sends.history_filter import UNRESOLVED, DeliveryFilter
 from console.sends.history_models import HistoryPart, Origin
 from console.sends.models import Delivery, DeliveryStatus, Resolution, Send
 
-PARTS_AT_ONCE, GROWTH, PARTS_MOST = 4, 2, 64
+PARTS_AT_ONCE, GROWTH, PARTS_MOST = 8, 2, 64
 # Parts that are so near to each other are read as one.
 NEIGHBOURS_WITHIN = 16
 # More sends than this are compared by the database.
 LISTED_MOST = 1000
 # What is read with each delivery of the history.
 BESIDE = ("send__version__notice",)
+
+
+# OFFSET makes PostgreSQL read the rows by the key, and not all of a send.
+_IN_PARTS = """
+SELECT found.* FROM unnest(%s::bigint[], %s::bigint[]) AS part(first_id, last_id)
+CROSS JOIN LATERAL ({rows} OFFSET 0) found
+WHERE found.send_id = ANY(%s) ORDER BY found.id {order} LIMIT %s"""
+# Nearly all that is over lies at rest. Where all ids of a part do, the other table is not asked.
+# Unknown deliveries never do.
+_OF_BOTH_TABLES = """
+WITH at_rest AS MATERIALIZED (
+    SELECT * FROM sends_delivery_at_rest WHERE id BETWEEN part.first_id AND part.last_id
+)
+SELECT * FROM ({at_rest} OFFSET 0) known
+UNION ALL
+SELECT * FROM ({others} OFFSET 0) other
+WHERE (SELECT count(*) FROM at_rest) <= part.last_id - part.first_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an actor sees of the history who does not see all of it: a condition for origins, and
+    the sends whose texts they may read."""
+
+    origins: Q
+    sends: QuerySet[Send]
 
 
 class Found:
@@ -49,12 +74,12 @@ class Found:
     def __init__(
         self,
         visible: QuerySet[Delivery],
-        origins: Q | None,
+        limits: Limits | None,
         filter: DeliveryFilter,
         place: Place | None = None,
         beside: tuple[Any, ...] = BESIDE,
     ) -> None:
-        self._visible, self._origins, self._filter = visible, origins, filter
+        self._visible, self._limits, self._filter = visible, limits, filter
         self._place, self._beside = place or Place(), beside
 
     def order_by(self, *names: str) -> Self:
@@ -71,17 +96,29 @@ class Found:
 
     def prefetch_related(self, *names: Any) -> Self:
         visible, beside = self._visible.prefetch_related(*names), (*self._beside, *names)
-        return type(self)(visible, self._origins, self._filter, self._place, beside)
+        return type(self)(visible, self._limits, self._filter, self._place, beside)
 
     def __getitem__(self, part: slice) -> list[Delivery]:
         start, stop = part.start or 0, part.stop
         rows: dict[int, Delivery] = {}
-        # Whoever sees all sees what the search has read. For others the sends decide.
-        ids = self._ids(stop, rows if self._origins is None else None)[start:stop]
-        rows |= self._visible.in_bulk([pk for pk in ids if pk not in rows])
-        found = [rows[pk] for pk in ids if pk in rows]
+        ids = self._ids(stop, rows)[start:stop]
+        read = [rows[pk] for pk in ids if pk in rows]
+        seen = {row.pk: row for row in self._readable(read)}
+        seen |= self._visible.in_bulk([pk for pk in ids if pk not in rows])
+        found = [seen[pk] for pk in ids if pk in seen]
         prefetch_related_objects(found, *self._beside)
         return found
+
+    def _readable(self, rows: list[Delivery]) -> list[Delivery]:
+        """Return those of the rows that the actor may read. Whoever sees all sees what the search
+        has read. For others the sends decide; each is read once."""
+        if self._limits is None:
+            return rows
+        sends = self._limits.sends.in_bulk({row.send_id for row in rows})
+        readable = [row for row in rows if row.send_id in sends]
+        for row in readable:
+            row.send = sends[row.send_id]
+        return readable
 
     def first_ids(self, most: int) -> list[int]:
         """Return up to so many keys in order."""
@@ -92,7 +129,7 @@ class Found:
         return len(self._ids(most))
 
     def _at(self, place: Place) -> Self:
-        return type(self)(self._visible, self._origins, self._filter, place, self._beside)
+        return type(self)(self._visible, self._limits, self._filter, place, self._beside)
 
     def _ids(self, most: int, rows: dict[int, Delivery] | None = None) -> list[int]:
         """Return up to so many ids in order. Deliveries that are read for this stand in `rows`, if
@@ -104,7 +141,8 @@ class Found:
                 found = set(self._not_in_parts(most))
             places = places_of_time(asked.since, asked.until, self._place)
             with _by_indexes():
-                found |= _Search(self._origins, asked, self._place, places, rows).ids(most)
+                origins = None if self._limits is None else self._limits.origins
+                found |= _Search(origins, asked, self._place, places, rows).ids(most)
         return sorted(found, reverse=self._place.newest_first)[:most]
 
     def _not_in_parts(self, most: int) -> list[int]:
@@ -190,7 +228,7 @@ class _Search:
         candidates, size, read = self._candidates(), PARTS_AT_ONCE, 0
         newest_first = self._place.newest_first
         while parts := list(islice(candidates, size)):
-            found |= self._fitting(parts)
+            found |= self._fitting(parts, most)
             if len(found) >= most:
                 # Behind the last part there are only ids beyond this.
                 edge = parts[-1].last_id - (0 if newest_first else PART_SPAN)
@@ -209,20 +247,13 @@ class _Search:
             return iter(())
         if self._filter.resolution not in ("", UNRESOLVED):
             return self._resolved()
-        sources: list[Callable[[Place], Iterator[Part]]] = [partial(parts_with, facts)]
+        source = partial(parts_with, facts)
         if text:
-            sources = [partial(parts_with_text, text, facts), *self._with_wholes(text)]
-        return chain.from_iterable(
-            merge(
-                *(source(place) for source in sources),
-                key=lambda part: part.last_id,
-                reverse=place.newest_first,
-            )
-            for place in self._places
-        )
+            source = partial(parts_with_text, text, facts, self._wholes(text))
+        return chain.from_iterable(map(source, self._places))
 
-    def _with_wholes(self, text: str) -> Iterator[Callable[[Place], Iterator[Part]]]:
-        """Yield sources of parts whose notice or sender has this text."""
+    def _wholes(self, text: str) -> list[Facts]:
+        """Return the facts of parts whose notice or sender has this text."""
         facts = self._facts
         named = NoticeVersion.objects.filter(
             Q(notice__key__icontains=text) | Q(notice__title__icontains=text)
@@ -232,9 +263,7 @@ class _Search:
             _narrowed(facts, versions=list(named.values_list("pk", flat=True))),
             _narrowed(facts, origins=list(sent.values_list("pk", flat=True))),
         )
-        for each in wholes:
-            if not _is_nothing(each):
-                yield partial(parts_with, each)
+        return [each for each in wholes if not _is_nothing(each)]
 
     def _resolved(self) -> Iterator[Part]:
         """Yield what evidence has resolved, each as a part of its own."""
@@ -245,45 +274,42 @@ class _Search:
         for pk, send_id in rows.iterator(chunk_size=1000):
             yield Part(pk, pk, send_id, is_whole=False)
 
-    def _fitting(self, parts: list[Part]) -> set[int]:
-        """Return the ids of what fits in these parts."""
+    def _fitting(self, parts: list[Part], most: int) -> set[int]:
+        """Return the ids of what fits in these parts: up to `most` of each kind, the first."""
         if self._filter.resolution not in ("", UNRESOLVED):
             ids = [part.first_id for part in parts]
             fitting = Delivery.objects.filter(self._filter.to_condition(), pk__in=ids)
             return set(fitting.values_list("pk", flat=True))
         found: set[int] = set()
         for is_whole, condition in ((True, Q()), (False, self._text_condition())):
-            found |= self._ids_in([part for part in parts if part.is_whole == is_whole], condition)
+            such = [part for part in parts if part.is_whole == is_whole]
+            found |= self._ids_in(such, condition, most)
         return found
 
-    def _ids_in(self, parts: list[Part], condition: Q) -> set[int]:
-        """Return the ids of the deliveries of these parts that fit, and are such."""
+    def _ids_in(self, parts: list[Part], condition: Q, most: int) -> set[int]:
+        """Return the ids of deliveries of these parts that fit, and are such: the first `most`."""
         if not parts:
             return set()
         fitting = Delivery.objects.filter(
             condition, self._row_condition, pk__gt=self._place.after, pk__lt=self._place.before
-        ).extra(where=["sends_delivery.id BETWEEN part.first_id AND part.last_id"])
-        fitting = fitting.order_by()
+        ).order_by()
         only_ids = fitting if self._rows is not None else fitting.only("pk", "send_id")
-        rows, values = only_ids.query.sql_with_params()
-        # OFFSET makes PostgreSQL read them by the key, and not all of a send.
-        sql = f"""
-            SELECT found.* FROM unnest(%s::bigint[], %s::bigint[]) AS part(first_id, last_id)
-            CROSS JOIN LATERAL ({rows} OFFSET 0) found"""  # noqa: S608 - put together by Django
+        rows, values = only_ids.extra(
+            where=["sends_delivery.id BETWEEN part.first_id AND part.last_id"]
+        ).query.sql_with_params()
+        if list(self._facts.statuses) != [DeliveryStatus.UNKNOWN]:
+            table = ' FROM "sends_delivery"'
+            at_rest = rows.replace(table, ' FROM at_rest AS "sends_delivery"', 1)
+            others = rows.replace(table, ' FROM ONLY "sends_delivery"', 1)
+            rows, values = _OF_BOTH_TABLES.format(at_rest=at_rest, others=others), values * 2
+        sql = _IN_PARTS.format(rows=rows, order="DESC" if self._place.newest_first else "ASC")
         first_ids, last_ids = zip(
             *ranges((part.first_id, part.last_id) for part in parts), strict=True
         )
-        read = list(Delivery.objects.raw(sql, [list(first_ids), list(last_ids), *values]))
         # Other sends may have ids between those of a part.
-        of_sends: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for part in parts:
-            of_sends[part.send_id].append((part.first_id, part.last_id))
-        theirs = {send: list(ranges(each, gap=1)) for send, each in of_sends.items()}
-        found = {
-            row.pk: row
-            for row in read
-            if any(first <= row.pk <= last for first, last in theirs.get(row.send_id, ()))
-        }
+        sends = list({part.send_id for part in parts})
+        limits = [list(first_ids), list(last_ids), *values, sends, most]
+        found = {row.pk: row for row in Delivery.objects.raw(sql, limits)}
         if self._rows is not None:
             self._rows |= found
         return set(found)
@@ -294,11 +320,12 @@ class _Search:
             status=self._filter.status,
             resolution=self._filter.resolution,
             interaction=self._filter.interaction,
-            chat_server=self._filter.chat_server,
             since=self._filter.since,
             until=self._filter.until,
         )
-        return rest.to_condition()
+        servers = self._facts.servers
+        known = Q() if servers is None else Q(chat_server_name__in=servers)
+        return rest.to_condition() & known
 
     def _text_condition(self) -> Q:
         text = self._filter.q
@@ -351,11 +378,11 @@ def _both(one: Sequence[int] | None, other: list[int] | None) -> Sequence[int] |
 
 
 def history_found(
-    visible: QuerySet[Delivery], origins: Q | None, filter: DeliveryFilter
+    visible: QuerySet[Delivery], limits: Limits | None, filter: DeliveryFilter
 ) -> "Found | QuerySet[Delivery]":
     """Return the deliveries of `visible`, the history that the actor may see, that fit a filter.
-    `origins` is the same limit as a condition for origins; None if the actor sees all."""
-    nothing_asked = origins is None and not filter.to_mapping()
+    `limits` is the same limit for what is in parts; None if the actor sees all."""
+    nothing_asked = limits is None and not filter.to_mapping()
     if nothing_asked or filter.interaction or filter.delivery:  # by their keys
         return visible.filter(filter.to_condition())
     if filter.send:
@@ -363,7 +390,7 @@ def history_found(
         return visible.filter(filter.to_condition(), pk__gte=first, pk__lte=last)
     if filter.status and filter.status not in ENDED:
         return visible.filter(filter.to_condition(), outbox__isnull=False)
-    return Found(visible, origins, filter)
+    return Found(visible, limits, filter)
 
 
 def _ends_of(send_id: int) -> tuple[int, int]:

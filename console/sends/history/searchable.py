@@ -13,8 +13,8 @@ WITHOUT_BLANKS = re.compile(
     "\U0001b000-\U0001b16f\U00020000-\U0003ffff])"
 )
 BLANKS = re.compile(" +")
-# How many deliveries a part has at most, and within how many ids.
-PART_MOST, PART_SPAN = 64, 256
+# How many deliveries a part has at most, how many have facts together, and within how many ids.
+PART_MOST, FACTS_MOST, PART_SPAN = 16, 64, 256
 # Spans of the history by the last id of a part, each 16 of the one before.
 LEVELS = (12, 16, 20)
 # Spans of which is known when their deliveries were made.

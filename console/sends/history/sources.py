@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
-from django.db.models import BooleanField, ExpressionWrapper, Max, Min, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, Max, Min, Q, QuerySet
 
 from console.database.reading import connection_here
 from console.sends.history.searchable import LEVELS, PART_SPAN, SPAN_BITS, spaced, span_mark
@@ -28,10 +29,12 @@ COMBINATIONS_MOST = 300
 # So many parts are looked through one by one before the index of texts is asked: FIRST_PARTS of
 # them first.
 NEAREST_PARTS = 200
-# So many spans of a level are one of the next.
-SPANS_MOST = 16
-# So many times the spans before are the next ones if facts are asked for, too.
-NARROW_GROWTH = 4
+# The index of texts is asked for about so many parts at a time, as far as one can tell by what was
+# found before, and in at most so many spans.
+WANTED, SPANS_MOST = 128, 16
+# If it is asked for one in so many of all ids, and what is left has hardly twice as many parts, it
+# is asked for all that is left: without spans, which cost more then.
+MOSTLY = 4
 LAST = 2**63 - 1
 ENDED = tuple(str(status) for status in DeliveryStatus if status not in OPEN_STATUSES)
 
@@ -204,36 +207,80 @@ def _in_order() -> Iterator[None]:
         cursor.execute("SET LOCAL enable_bitmapscan TO DEFAULT")
 
 
-def parts_with_text(text: str, facts: Facts, place: Place) -> Iterator[Part]:
-    """Yield the parts that have a text anywhere and these facts, in order.
+def parts_with_text(
+    text: str, facts: Facts, wholes: Sequence[Facts], place: Place
+) -> Iterator[Part]:
+    """Yield the parts that have a text anywhere and these facts, and those that have one of
+    `wholes`, in order.
 
-    A text that is found often is found in the newest parts; one that is rare is found by the index
-    of texts, in more and more spans of the history at a time.
+    What is found often is found in the nearest parts. What is rare is found by indexes.
     """
-    fitting, low, high = _fitting(text, facts), place.after, place.reach
-    # With facts few parts of a span fit, and few of those that are near.
+    fitting = _fitting(text, facts)
+    low, high, covered, number = place.after, place.reach, 0, 0
+    # With facts few parts fit, and few of those that are near.
     is_narrow = any(_marks(facts))
     for most in (FIRST_PARTS,) if is_narrow else (FIRST_PARTS, NEAREST_PARTS - FIRST_PARTS):
-        nearest = _nearest(fitting, _parts_between(low, high, place), place, most)
-        yield from (part for part, is_found in nearest if is_found)
+        nearest = _nearest(fitting, wholes, _parts_between(low, high, place), place, most)
+        for row in nearest:
+            if row.is_whole or row.has_text:
+                yield Part(row.last_id, row.first_id, row.send_id, row.is_whole)
         if len(nearest) < most:
             return
-        last_id = nearest[-1][0].last_id
+        last_id = nearest[-1].last_id
         low, high = (low, last_id) if place.newest_first else (last_id, high)
-    growth = NARROW_GROWTH if is_narrow else 1
-    for marks in _spans(low, high, newest_first=place.newest_first, growth=growth):
-        found = _parts_between(low, high, place).filter(fitting, marks__overlap=marks)
-        rows = found.order_by().values_list("last_id", "first_id", "send_id")
-        yield from sorted((Part(*row, False) for row in rows), reverse=place.newest_first)
+        number += sum(row.has_text for row in nearest)
+        covered += abs(nearest[0].last_id - last_id)
+    # Facts of more deliveries than a part has can reach into what was looked through.
+    rest = (
+        place.within(place.after, high) if place.newest_first else place.within(low, place.before)
+    )
+    yield from merge(
+        _by_their_index(fitting, low, high, place, covered=covered, number=number),
+        *(parts_with(whole, rest) for whole in wholes),
+        key=lambda part: part.last_id,
+        reverse=place.newest_first,
+    )
+
+
+def _by_their_index(
+    fitting: Q, low: int, high: int, place: Place, *, covered: int, number: int
+) -> Iterator[Part]:
+    """Yield the parts that fit whose last ids are between these, in order, in more and more spans
+    of the history at a time. Of `covered` ids before them `number` parts fit."""
+    ends = HistoryPart.objects.aggregate(low=Min("last_id"), high=Max("last_id"))
+    if ends["low"] is None:
+        return
+    length = ends["high"] - ends["low"] + 1
+    low, high = max(low, ends["low"] - 1), min(high, ends["high"] + 1)
+    while high - low > 1:
+        wanted = covered * WANTED // max(number, 1)
+        marks, begin, end = _spans(low, high, wanted, newest_first=place.newest_first)
+        within = Q(marks__overlap=marks)
+        is_wide = (end - begin) * MOSTLY >= length
+        if is_wide and number * (high - low) <= covered * 2 * WANTED:
+            within, begin, end = Q(), low, high
+        # Not read by their last ids, however few PostgreSQL expects between two of them.
+        parts = HistoryPart.objects.alias(last=F("last_id") + 0).filter(
+            within, fitting, last__gt=begin, last__lt=end, first_id__lt=place.before
+        )
+        rows = parts.order_by().values_list("last_id", "first_id", "send_id")
+        found = sorted((Part(*row, False) for row in rows), reverse=place.newest_first)
+        yield from found
+        number, covered = number + len(found), covered + end - begin
+        low, high = (low, begin + 1) if place.newest_first else (end - 1, high)
 
 
 def _fitting(text: str, facts: Facts) -> Q:
     """Return the condition for parts that have a text and these facts: marks first, since a text
     may lie apart from its row."""
+    return _with_marks(facts) & Q(text__icontains=spaced(text))
+
+
+def _with_marks(facts: Facts) -> Q:
     wanted = Q()
     for marks in _marks(facts):
         wanted &= Q(marks__overlap=marks)
-    return wanted & Q(text__icontains=spaced(text))
+    return wanted
 
 
 def _marks(facts: Facts) -> Iterator[list[str]]:
@@ -256,43 +303,50 @@ def _parts_between(low: int, high: int, place: Place) -> QuerySet[HistoryPart]:
     return HistoryPart.objects.filter(last_id__gt=low, last_id__lt=high, first_id__lt=place.before)
 
 
+class _Near(NamedTuple):
+    last_id: int
+    first_id: int
+    send_id: int
+    has_text: bool
+    is_whole: bool
+
+
 def _nearest(
-    fitting: Q, parts: QuerySet[HistoryPart], place: Place, most: int
-) -> list[tuple[Part, bool]]:
-    """Return up to so many parts, the first of the place, in order, and whether each fits."""
+    fitting: Q, wholes: Sequence[Facts], parts: QuerySet[HistoryPart], place: Place, most: int
+) -> list[_Near]:
+    """Return up to so many parts, the first of the place, in order, and how each fits."""
     ordered = parts.order_by("-last_id" if place.newest_first else "last_id")
     # In what is read of a row, not in what it is chosen by: the index of texts is of no use here.
-    said = ordered.annotate(fits=ExpressionWrapper(fitting, BooleanField()))
+    said = ordered.annotate(
+        has_text=ExpressionWrapper(fitting, BooleanField()),
+        is_whole=ExpressionWrapper(_any_of(wholes), BooleanField()),
+    )
     with _in_order():
-        found = list(said.values_list("last_id", "first_id", "send_id", "fits")[:most])
-    return [
-        (Part(last_id, first_id, send_id, False), fits)
-        for last_id, first_id, send_id, fits in found
-    ]
+        return list(map(_Near._make, said.values_list(*_Near._fields)[:most]))
 
 
-def _spans(after: int, before: int, *, newest_first: bool, growth: int) -> Iterator[list[str]]:
-    """Yield marks of spans that cover the last ids between these from one end: few ids first, and
-    then `growth` times as many as were covered before."""
-    ends = HistoryPart.objects.aggregate(low=Min("last_id"), high=Max("last_id"))
-    if ends["low"] is None:
-        return
-    low, high = max(after + 1, ends["low"]), min(before - 1, ends["high"])
-    covered = 0
-    while low <= high:
-        wanted = covered * growth
-        level = max((each for each in LEVELS if 1 << each <= wanted), default=LEVELS[0])
-        first, last = low >> level, high >> level
-        number = max(1, min(wanted >> level, SPANS_MOST))
-        if newest_first:
-            # Up to the limit of a larger span, so that those can follow.
-            first = max(first, last - number + 1, last & ~(SPANS_MOST - 1))
-            high = (first << level) - 1
-        else:
-            last = min(last, first + number - 1, first | (SPANS_MOST - 1))
-            low = (last + 1) << level
-        covered += (last - first + 1) << level
-        yield [span_mark(level, each) for each in range(first, last + 1)]
+def _any_of(wholes: Sequence[Facts]) -> Q:
+    """Return the condition for parts that have one of these."""
+    found = Q(pk__in=[])
+    for facts in wholes:
+        found |= _with_marks(facts)
+    return found
+
+
+def _spans(low: int, high: int, wanted: int, *, newest_first: bool) -> tuple[list[str], int, int]:
+    """Return the marks of spans that cover about `wanted` of the last ids between these, from one
+    end, and between which ids they are."""
+    level = max((each for each in LEVELS if 1 << each <= wanted), default=LEVELS[0])
+    first, last = (low + 1) >> level, (high - 1) >> level
+    # One more: the first of them reaches beyond the end.
+    number = 1 + min(wanted >> level, SPANS_MOST - 1)
+    if newest_first:
+        first = max(first, last - number + 1)
+        low = max(low, (first << level) - 1)
+    else:
+        last = min(last, first + number - 1)
+        high = min(high, (last + 1) << level)
+    return [span_mark(level, each) for each in range(first, last + 1)], low, high
 
 
 def places_of_time(since: datetime | None, until: datetime | None, place: Place) -> list[Place]:
