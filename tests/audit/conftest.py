@@ -1,11 +1,11 @@
 """What own work and the ledger's services need, the application's role has: these tests are run by
 it, as docs/postgresql.md sets it up. Only archiving is the owner's."""
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -30,17 +30,40 @@ END $$
 """
 
 
+@pytest.fixture(scope="module")
+def _granted(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """What the role may do, for the tests of a file: to grant it for each of them took as long as
+    many a test. Other files find nothing of it."""
+    grants = (PROJECT / "deploy/postgresql/grants.sql").read_text("utf-8")
+    with django_db_blocker.unblock():
+        _carry_out(ROLE, grants)
+    yield
+    with django_db_blocker.unblock():
+        _carry_out("DROP OWNED BY console")
+
+
+def _carry_out(*statements: str) -> None:
+    """In a session of their own, which commits whatever a test's transaction does."""
+    known = connection.get_connection_params()
+    address = {
+        name: known[name]
+        for name in ("dbname", "user", "password", "host", "port")
+        if known.get(name)
+    }
+    with psycopg.connect(**address, autocommit=True) as owner:
+        for statement in statements:
+            owner.execute(statement.encode())
+
+
 @pytest.fixture(autouse=True)
 def _by_the_applications_role(request: pytest.FixtureRequest) -> Iterator[None]:
     marker = request.node.get_closest_marker("django_db")
     if marker is None or request.node.path.stem not in BY_THE_APPLICATIONS_ROLE:
         yield
         return
+    request.getfixturevalue("_granted")
     request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
-    grants = (PROJECT / "deploy/postgresql/grants.sql").read_text("utf-8")
     with connection.cursor() as cursor:
-        cursor.execute(ROLE)
-        cursor.execute(re.sub(r"(?m)^(BEGIN|COMMIT);$", "", grants))
         cursor.execute("SET ROLE console")
     yield
     with connection.cursor() as cursor:

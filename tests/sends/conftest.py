@@ -1,13 +1,38 @@
 """Chats and sends to them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from console.accounts.models import Team, User
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_update
+from tests.sends.peopled import make_chat_server, make_supervisor, make_team
 from tests.support.factories import ROOT, make_send
 from tests.support.orchestration import Orchestration, running_orchestration
+
+
+def _of_world(request: pytest.FixtureRequest, name: str) -> Any:
+    """This part of the world that the test shares with others of its file, if it has one."""
+    is_shared = "peopled" in request.fixturenames
+    return request.getfixturevalue("peopled")[name] if is_shared else None
+
+
+@pytest.fixture
+def team(db: None, request: pytest.FixtureRequest) -> Team:
+    return _of_world(request, "team") or make_team()
+
+
+@pytest.fixture
+def supervisor(team: Team, request: pytest.FixtureRequest) -> User:
+    return _of_world(request, "supervisor") or make_supervisor(team)
+
+
+@pytest.fixture
+def chat_server(db: None, request: pytest.FixtureRequest) -> ChatServer:
+    """A registered Chat Server that nobody listens for."""
+    return _of_world(request, "chat_server") or make_chat_server()
 
 
 @pytest.fixture

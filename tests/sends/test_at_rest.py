@@ -19,8 +19,10 @@ from console.sends.engine.record import deliveries_expire
 from console.sends.history.filling import history_fill
 from console.sends.history.resting import LOCK, deliveries_rest
 from console.sends.models import Delivery, LateAnswer, Send
+from tests.sends.peopled import make_first_send, make_people
 from tests.support.demos import until
 from tests.support.factories import ROOT, upsert
+from tests.support.shared_world import shared_world
 from tests.support.working import changing_what_has_ended
 
 HERE, AT_REST = "sends_delivery", "sends_delivery_at_rest"
@@ -42,15 +44,24 @@ def tomorrow() -> Any:
     return timezone.now() + timedelta(days=1, minutes=5)
 
 
-@pytest.fixture
-def over(make_send: Callable[..., Send]) -> Send:
-    """A send of four failed deliveries, whose chats have ended."""
-    send = make_send(4)
+def make_over() -> dict[str, Any]:
+    people = make_people()
+    send = make_first_send(people["supervisor"], 4)
     deliveries_expire(timezone.now() + timedelta(hours=1))
     Interaction.objects.update(ended_at=timezone.now())
     assert history_fill() == 1
     send.refresh_from_db()
     assert send.finished_at is not None
+    return {**people, "over": send}
+
+
+peopled = shared_world("peopled", make_over)
+
+
+@pytest.fixture
+def over(peopled: dict[str, Any]) -> Send:
+    """A send of four failed deliveries, whose chats have ended."""
+    send: Send = peopled["over"]
     return send
 
 

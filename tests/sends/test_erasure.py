@@ -26,24 +26,33 @@ from console.sends.engine.record import deliveries_expire, sends_finish
 from console.sends.history.filling import history_fill
 from console.sends.models import Delivery, Outbox, Send
 from console.sends.tasks import erase
+from tests.sends.peopled import make_first_send, make_people
 from tests.support.factories import ROOT
+from tests.support.shared_world import shared_world
 from tests.support.signing_in import sign_in
 from tests.support.working import changing_what_has_ended, last_entry, work
 
 pytestmark = pytest.mark.usefixtures("chat_server")
 
 
-@pytest.fixture
-def over(send_to, chats, settings):
-    """Three deliveries that failed, in chats that have ended; the texts had the customers' name."""
-    settings.CHECKPOINTS_TO = ""
-    send = send_to(chats(3))
+def make_over():
+    people = make_people()
+    send = make_first_send(people["supervisor"], 3)
     deliveries_expire(timezone.now() + timedelta(hours=1))
     Interaction.objects.update(ended_at=timezone.now())
     send.refresh_from_db()
     assert send.finished_at
     assert history_fill() == 1  # the search of the history has the texts, too
-    return send
+    return {**people, "over": send}
+
+
+peopled = shared_world("peopled", make_over)
+
+
+@pytest.fixture
+def over(peopled):
+    """Three deliveries that failed, in chats that have ended; the texts had the customers' name."""
+    return peopled["over"]
 
 
 def first(send: Send) -> Delivery:

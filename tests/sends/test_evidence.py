@@ -39,10 +39,12 @@ from console.sends.models import Delivery, DeliveryStatus, Outbox, Send
 from console.sends.observe.outcome_counts import outcomes_count
 from console.sends.proof.issue import send_prove
 from console.sends.selectors import WITNESSES
+from tests.sends.peopled import make_first_send, make_people
 from tests.support.calling import Caller, by_token
 from tests.support.demos import until
 from tests.support.factories import ROOT
 from tests.support.scraping import scrape
+from tests.support.shared_world import shared_world
 from tests.support.simulators import Simulator
 from tests.support.working import (
     assert_ledger_agrees,
@@ -67,11 +69,22 @@ def notice(make_notice: Any) -> str:
     return key
 
 
+def make_unknown() -> dict[str, Any]:
+    people = make_people()
+    send = make_first_send(people["supervisor"], 3, nickname="Team Blue")
+    claimed = claimed_of(send)
+    connection.check_constraints()  # what waits to be checked keeps tables from being changed
+    return {**people, "unknown": send, "claimed": claimed}
+
+
+peopled = shared_world("peopled", make_unknown)
+
+
 @pytest.fixture
-def unknown(chat_server: ChatServer, chats: Any, send_to: Any, notice: str) -> Send:
+def unknown(peopled: dict[str, Any]) -> Send:
     """Sue's send to three chats, whose deliveries all ended as unknown."""
-    send: Send = send_to(chats(3), notice=notice)
-    claimed_of(send)
+    CLAIMED.update(peopled["claimed"])
+    send: Send = peopled["unknown"]
     return send
 
 
@@ -83,12 +96,13 @@ def program(make_client: Any) -> Callable[..., Caller]:
 CLAIMED: dict[int, ClaimedDelivery] = {}
 
 
-def claimed_of(send: Send) -> None:
+def claimed_of(send: Send) -> dict[int, ClaimedDelivery]:
     server = ChatServer.objects.get()
     claimed = leased_step(server, claim=uuid4(), room=10).claimed
     CLAIMED.update({each.id: each for each in claimed})
     leased_step(server, endings=[Ending(each, DeliveryStatus.UNKNOWN) for each in claimed])
     assert statuses(send) == {"unknown": len(claimed)}
+    return {each.id: each for each in claimed}
 
 
 def answer_late(delivery: Delivery, status: DeliveryStatus) -> None:

@@ -2,7 +2,7 @@
 there are ten million deliveries, and asked how it would read them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +11,8 @@ from django.db import connection
 from console.sends.history.filling import history_fill
 from console.sends.history_filter import DeliveryFilter
 from console.sends.selectors import history_search
+from tests.sends.peopled import make_first_send, make_people
+from tests.support.shared_world import shared_world
 from tools.bench.history_costs import A_PAGE, PEOPLE, SEARCHES
 from tools.scale.filling import fill
 
@@ -50,9 +52,9 @@ class Explained:
         return execute(sql, params, many, context)
 
 
-@pytest.fixture
-def long_history(make_send: Callable[..., Any]) -> None:
-    make_send(1)
+def make_long_history() -> dict[str, Any]:
+    people = make_people()
+    make_first_send(people["supervisor"], 1)
     fill(MADE, packed=True)
     while history_fill():
         pass
@@ -64,6 +66,10 @@ def long_history(make_send: Callable[..., Any]) -> None:
             "oid IN (SELECT indexrelid FROM pg_index WHERE indrelid::regclass::text = ANY(%s))",
             [TOLD / MADE, list(BIG), list(BIG)],
         )
+    return people
+
+
+long_history = shared_world("long_history", make_long_history)
 
 
 def reads_all(node: dict[str, Any]) -> bool:
@@ -80,7 +86,7 @@ def reads_all(node: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize(("who", "order"), [("auditor", "-pk"), ("supervisor", "pk")])
-def test_no_search_reads_all_of_a_table(long_history: None, who: str, order: str) -> None:
+def test_no_search_reads_all_of_a_table(long_history: Any, who: str, order: str) -> None:
     number = 0
     for name, given in SEARCHES.items():
         if not given:  # the newest or the oldest of all are read along the key
@@ -96,7 +102,7 @@ def test_no_search_reads_all_of_a_table(long_history: None, who: str, order: str
     assert number > 100
 
 
-def test_a_plan_that_reads_all_is_found(long_history: None) -> None:
+def test_a_plan_that_reads_all_is_found(long_history: Any) -> None:
     explained = Explained()
     with connection.execute_wrapper(explained), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM sends_delivery WHERE body LIKE %s", ["%x%"])
