@@ -34,6 +34,7 @@ from console.interactions.models import Health
 from console.sends.models import DeliveryStatus, Reason, Send, SendStatus
 from console.sends.pages import wording
 from console.web.folding import constant
+from console.web.kept import passing
 from console.web.requests.middleware import arrived_at
 from console.web.templatetags.differences import difference
 
@@ -256,13 +257,19 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
     """Show how long ago it was, or the date from a week on. The title has the exact time."""
     if moment is None:
         return format_html("{}", absent)
-    words = _ago((near_now() - moment).total_seconds())
-    live = " data-relative" if words else ""
-    at, words = escape(exact(moment)), words or _day(timezone.localtime(moment).date())
+    at = escape(exact(moment))
     return SafeString(
-        f'<time datetime="{moment.isoformat()}" title="{at}" data-exact="{at}"{live}>'
-        f"{escape(words)}</time>"
+        f'<time datetime="{moment.isoformat()}" title="{at}" data-exact="{at}"'
+        f"{passing(_how_long_ago, moment)}</time>"
     )
+
+
+def _how_long_ago(moment: datetime) -> str:
+    """Return the end of the element's tag with the words in it."""
+    words = _ago((near_now() - moment).total_seconds())
+    if words:
+        return f" data-relative>{escape(words)}"
+    return f">{escape(_day(timezone.localtime(moment).date()))}"
 
 
 @register.simple_tag(takes_context=True)
@@ -294,8 +301,12 @@ def moment(at: datetime | None, zone: str = "") -> SafeString:
         format_html_join("", ' <span class="muted">= {}</span>', ((each,) for each in beside)),
         at.isoformat(),
         " ".join(zones),
-        format_html(", {}", ago(at)) if _ago((near_now() - at).total_seconds()) else "",
+        SafeString(passing(_how_far, at)),
     )
+
+
+def _how_far(at: datetime) -> str:
+    return format_html(", {}", ago(at)) if _ago((near_now() - at).total_seconds()) else ""
 
 
 @register.filter
@@ -313,11 +324,15 @@ def clock(seconds: float | None) -> str:
 @register.simple_tag
 def waiting_since(moment: datetime) -> SafeString:
     """Show a duration that continues to count in the browser (times.js)."""
-    seconds = (near_now() - moment).total_seconds()
     title = escape(_since() % {"moment": exact(moment)})
     return SafeString(
-        f'<span data-since="{moment.isoformat()}" title="{title}">{clock(seconds)}</span>'
+        f'<span data-since="{moment.isoformat()}" title="{title}">'
+        f"{passing(_clock_since, moment)}</span>"
     )
+
+
+def _clock_since(moment: datetime) -> str:
+    return clock((near_now() - moment).total_seconds())
 
 
 # A number of each of a language's plural forms.
@@ -469,7 +484,13 @@ def in_set(value: Any, known: set[Any]) -> bool:
 def as_json(data: Any) -> str:
     """Return data as indented JSON in its own order. Very long data is cut off."""
     # json.dumps writes without indentation in a fraction of the time.
-    text = msgspec.json.format(json.dumps(data, ensure_ascii=False), indent=2)
+    return laid_out(json.dumps(data, ensure_ascii=False))
+
+
+@register.filter
+def laid_out(written: str) -> str:
+    """Return JSON with indentation. Very long data is cut off."""
+    text = msgspec.json.format(written, indent=2)
     if len(text) <= JSON_SHOWN:
         return text
     left = len(text) - JSON_SHOWN
