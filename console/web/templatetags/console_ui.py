@@ -154,7 +154,12 @@ def visibility(value: str) -> SafeString:
 @register.simple_tag
 def leads_to(notice: Any, url: str) -> SafeString | str:
     """Show, beside a push URL, the host that a browser really goes to, in both its forms."""
-    host = shown_host(url) if traits(notice.kind).is_url else None
+    return url_leads_to(notice.kind, url)
+
+
+@register.simple_tag
+def url_leads_to(kind: str, url: str) -> SafeString | str:
+    host = shown_host(url) if traits(kind).is_url else None
     if host is None:
         return ""
     looked_up = _("looked up as") if host.is_international else ""
@@ -439,18 +444,21 @@ def _nav_count(count: int) -> SafeString:
 register.simple_tag(difference)
 
 
+# In a bar of outcomes, in this order.
+OUTCOMES = ("delivered", "failed", "unknown", "sending", "skipped", "cancelled")
+
+
 @register.simple_tag
 def meter(counts: Any, label: str = "") -> SafeString:
     """Show a bar of outcomes, from a mapping or from a send that has them as attributes.
 
     SVG attributes draw it, because the content security policy allows no style attribute.
     """
-    order = ("delivered", "failed", "unknown", "sending", "skipped", "cancelled")
     number = counts.get if isinstance(counts, dict) else partial(getattr, counts)
     total = number("total", 0) or 1
     rects: list[tuple[str, str, str]] = []
     at = 0.0
-    for name in order:
+    for name in OUTCOMES:
         share = 100 * number(name, 0) / total
         if share:
             rects.append((name, f"{at:.3f}", f"{share:.3f}"))
@@ -461,6 +469,12 @@ def meter(counts: Any, label: str = "") -> SafeString:
         label,
         format_html_join("", '<rect class="meter__{}" x="{}" width="{}" height="8"></rect>', rects),
     )
+
+
+@register.simple_tag(takes_context=True)
+def meter_here(context: template.Context, label: str) -> SafeString:
+    """Show the bar of a template that has the numbers by their names."""
+    return meter({name: context[name] for name in ("total", *OUTCOMES)}, label)
 
 
 @register.filter

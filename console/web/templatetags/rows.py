@@ -11,9 +11,12 @@ from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
 from console.incidents.models import StageTarget
 from console.sends.models import Delivery
+from console.sends.timeline import Sent
 from console.text.wording import worded
 from console.web.board.rows import Row
 from console.web.kept import part
+from console.web.templatetags.console_ui import OUTCOMES, while_stopped
+from console.web.templatetags.states import evidence_words, late_answer
 from console.web.templatetags.texts import picker_text
 
 register = template.Library()
@@ -135,6 +138,91 @@ def incident_chat_row(context: Context, target: StageTarget) -> SafeString:
         **_resolution(delivery),
     }
     return part("incidents/_chat_row.html", values)
+
+
+@register.simple_tag
+def chat_sent(sent: Sent) -> SafeString:
+    """Show what was sent to a chat, or waits for it."""
+    delivery, resolution = sent.delivery, sent.resolution
+    values = {
+        "key": sent.key,
+        "at": sent.at,
+        "kind_of": sent.kind,
+        "notice_key": sent.notice_key,
+        "title": sent.title,
+        "visibility_of": sent.visibility,
+        "is_test": sent.is_test,
+        "status_of": sent.status,
+        "is_open": sent.is_open,
+        "sender": sent.sender,
+        "chat_server": sent.chat_server_name,
+        "due_at": sent.due_at,
+        "verdict": resolution.verdict if resolution else "",
+        "is_contested": resolution.is_contested if resolution else False,
+        "is_readable": delivery is not None,
+    }
+    if delivery is not None:
+        values |= {
+            "id": delivery.pk,
+            "send_id": delivery.send_id,
+            "body": delivery.body,
+            "erased_at": delivery.erased_at,
+            "locale": delivery.locale,
+            "nickname": delivery.send.nickname,
+            "reason": delivery.reason,
+            "detail": worded(delivery.detail),
+            "late_answers": tuple(
+                (late_answer(each), each.at) for each in delivery.late_answers.all()
+            ),
+            "evidence": tuple(
+                (str(each.get_verdict_display()), evidence_words(each))
+                for each in delivery.evidence.all()
+                if not each.is_replaced
+            ),
+        }
+    return part("chat/_sent.html", values)
+
+
+@register.simple_tag(takes_context=True)
+def send_row(context: Context, send: Any) -> SafeString:
+    """Show a send with its counts in the list of sends."""
+    values = {
+        "id": send.pk,
+        "notice_key": send.version.notice.key,
+        "notice_title": send.version.notice.title,
+        "at": send.created_at,
+        "by": send.actor_name,
+        "visibility_of": send.visibility,
+        "status_of": while_stopped(send, context["stopped"]),
+        "total": send.total,
+        **{name: getattr(send, name) for name in OUTCOMES},
+    }
+    return part("sends/_send_row.html", values)
+
+
+@register.simple_tag(takes_context=True)
+def notice_cells(context: Context, notice: Any) -> SafeString:
+    """Show a notice in the catalogue's list, without the star that each person gives it."""
+    use, forecast = context["uses"].get(notice.pk), context["failing"].get(notice.pk)
+    values = {
+        "key": notice.key,
+        "title": notice.title,
+        "shortcut": notice.shortcut,
+        "category": notice.category.path if notice.category else "",
+        "team": notice.team.name if notice.team else "",
+        "tags": tuple(notice.tags[:3]),
+        "kind_of": notice.kind,
+        "shows_use": context["show"] == "most_used",
+        "sends": use.sends if use else "",
+        "delivered": use.delivered if use else "",
+        "is_estimate": use.is_estimate if use else False,
+        "number": notice.published_number,
+        "status_of": notice.status,
+        "ends_at": notice.published_until,
+        "percent": forecast.percent if forecast else None,
+        "why": forecast.why if forecast else "",
+    }
+    return part("catalogue/_notice_cells.html", values)
 
 
 @register.simple_tag
