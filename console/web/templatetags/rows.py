@@ -10,7 +10,7 @@ from console.accounts.approvals.grades import grade_words
 from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
 from console.incidents.models import StageTarget
-from console.sends.models import Delivery
+from console.sends.models import Delivery, DeliveryStatus
 from console.sends.timeline import Sent
 from console.text.wording import worded
 from console.web.board.rows import Row
@@ -101,7 +101,8 @@ def _of_delivery(context: Context, delivery: Delivery) -> dict[str, Any]:
 
 
 def _resolution(delivery: Delivery) -> dict[str, Any]:
-    resolution = getattr(delivery, "resolution", None)
+    is_unknown = delivery.status == DeliveryStatus.UNKNOWN
+    resolution = getattr(delivery, "resolution", None) if is_unknown else None
     if resolution is None:
         return {"verdict": "", "is_contested": False}
     return {"verdict": resolution.verdict, "is_contested": resolution.is_contested}
@@ -171,16 +172,22 @@ def chat_sent(sent: Sent) -> SafeString:
             "nickname": delivery.send.nickname,
             "reason": delivery.reason,
             "detail": worded(delivery.detail),
-            "late_answers": tuple(
-                (late_answer(each), each.at) for each in delivery.late_answers.all()
-            ),
-            "evidence": tuple(
-                (str(each.get_verdict_display()), evidence_words(each))
-                for each in delivery.evidence.all()
-                if not each.is_replaced
-            ),
+            **_learnt(delivery),
         }
     return part("chat/_sent.html", values)
+
+
+def _learnt(delivery: Delivery) -> dict[str, Any]:
+    """Return what became known of a delivery in words. There is nothing unless it is unknown."""
+    if delivery.status != DeliveryStatus.UNKNOWN:
+        return {"late_answers": (), "evidence": ()}
+    stands = [each for each in delivery.evidence.all() if not each.is_replaced]
+    return {
+        "late_answers": tuple((late_answer(each), each.at) for each in delivery.late_answers.all()),
+        "evidence": tuple(
+            (str(each.get_verdict_display()), evidence_words(each)) for each in stands
+        ),
+    }
 
 
 @register.simple_tag(takes_context=True)
