@@ -33,21 +33,37 @@ class Deadline:
 
         Raises TooSlow.
         """
-        left = int((self._ends - time.monotonic()) * 1000)
-        if left <= 0:
-            raise TooSlow
+        left = self._left()
         try:
             with (
                 transaction.atomic(using=alias_here()),
                 connection_here().cursor() as cursor,
             ):
-                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{left}ms"])
+                self._give(left)
                 yield
                 cursor.execute("SET LOCAL statement_timeout TO DEFAULT")
         except OperationalError as error:
             if isinstance(error.__cause__, QueryCanceled):
                 raise TooSlow from error
             raise
+
+    def renew(self) -> None:
+        """Let the following statements of the block take no more than what is left by now.
+
+        Raises TooSlow if nothing is left.
+        """
+        self._give(self._left())
+
+    def _left(self) -> int:
+        left = int((self._ends - time.monotonic()) * 1000)
+        if left <= 0:
+            raise TooSlow
+        return left
+
+    def _give(self, milliseconds: int) -> None:
+        with connection_here().cursor() as cursor:
+            words = [f"{milliseconds}ms"]
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", words)
 
 
 def searched(who: str, read: Callable[[], R], *, has_everything: bool = False) -> tuple[R, Source]:

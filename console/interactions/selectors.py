@@ -97,10 +97,20 @@ def interaction_get(actor: Actor, interaction_id: str) -> Interaction:
     """Return a chat that the actor may see. Raises NotFound."""
     found = interactions_visible(actor, live_only=False).filter(pk=interaction_id).first()
     if found is None:
-        raise NotFound(
-            "interaction_not_found", "There is no chat {interaction}.", interaction=interaction_id
-        )
+        raise _not_found(interaction_id)
     return found
+
+
+def require_seen(actor: Actor, chat: Interaction) -> None:
+    """Refuse a chat that was read just now, and that the actor may not see. Raises NotFound."""
+    if not is_seen(actor, chat):
+        raise _not_found(chat.pk)
+
+
+def _not_found(interaction_id: str) -> NotFound:
+    return NotFound(
+        "interaction_not_found", "There is no chat {interaction}.", interaction=interaction_id
+    )
 
 
 def chats_for_tests(actor: Actor) -> QuerySet[Interaction]:
@@ -115,7 +125,7 @@ def transcript_seen(actor: Actor, interaction: Interaction) -> list[TranscriptLi
     """Return the kept lines of a chat that the actor sees, oldest first: what staff or supervisors
     alone see only for supervisors, and nothing for programs. Raises NotFound for a chat that the
     actor does not see."""
-    interaction_get(actor, interaction.pk)
+    require_seen(actor, interaction)
     if not settings.TRANSCRIPT_LINES or not interaction.is_live or not actor.is_person:
         return []
     shown = [audience for audience, roles in LINES_FOR.items() if roles & actor.roles]

@@ -1,6 +1,6 @@
 """Reads of sends and deliveries, filtered by what the actor may see."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -15,6 +15,7 @@ from django.db.models import (
     QuerySet,
     Value,
     When,
+    prefetch_related_objects,
 )
 from django.db.models.expressions import RawSQL
 
@@ -240,6 +241,12 @@ def delivery_evidence(delivery: Delivery) -> QuerySet[Evidence]:
     """Return all evidence of an unknown delivery, in the order in which it came."""
     found = delivery.evidence.select_related("late_answer", "replaces", "replaced_by")
     return found.order_by("pk")
+
+
+def prefetch_resolutions(deliveries: Iterable[Delivery]) -> None:
+    """Read what evidence says of these. Only of unknown deliveries there is any."""
+    unknown = [each for each in deliveries if each.status == DeliveryStatus.UNKNOWN]
+    prefetch_related_objects(unknown, "resolution")
 
 
 def send_deliveries(actor: Actor, send: Send, status: str = "") -> QuerySet[Delivery]:

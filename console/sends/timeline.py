@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Case, Value, When
+from django.db.models import Case, Value, When, prefetch_related_objects
 
 from console.actors import Actor, Permission
 from console.interactions.models import Interaction
-from console.interactions.selectors import interaction_get
+from console.interactions.selectors import require_seen
 from console.sends.evidence_models import Resolution
-from console.sends.models import OPEN_STATUSES, Delivery
+from console.sends.models import OPEN_STATUSES, Delivery, DeliveryStatus
 from console.sends.selectors import readable
 
 # The newest; the history has the rest.
 SHOWN_MOST = 100
+# What becomes known of unknown deliveries alone.
+LEARNT = ("late_answers", "evidence__late_answer", "evidence__replaced_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,19 @@ def chat_timeline(actor: Actor, chat: Interaction) -> list[Sent]:
     """Return the newest deliveries to a chat that the actor sees, newest first. Raises NotFound for
     a chat that the actor does not see."""
     actor.require(Permission.VIEW_INTERACTIONS)
-    interaction_get(actor, chat.pk)
+    require_seen(actor, chat)
     may_read = readable(actor, "send__")
     always = Value(True)
     found = (
         Delivery.objects.filter(interaction=chat)
         .select_related("send__version__notice", "resolution", "outbox")
-        .prefetch_related("late_answers", "evidence__late_answer", "evidence__replaced_by")
         .annotate(may_read=Case(When(may_read, then=always), default=False) if may_read else always)
         .order_by("-pk")
     )
-    return [_sent(actor, delivery) for delivery in found[:SHOWN_MOST]]
+    shown = list(found[:SHOWN_MOST])
+    unknown = [each for each in shown if each.status == DeliveryStatus.UNKNOWN]
+    prefetch_related_objects(unknown, *LEARNT)
+    return [_sent(actor, delivery) for delivery in shown]
 
 
 def followed_sends(timeline: Sequence[Sent]) -> list[int]:

@@ -25,6 +25,7 @@ from console.interactions.services.saved_views import saved_view_create
 from console.live.rows import Changes
 from console.sends.models import DeliveryStatus, Send
 from console.web.board.differences import CountsKey, ListKey
+from console.web.kept import _drawn
 from tests.live.boards import Desk, Page
 from tests.support.compact import compact
 from tests.support.factories import ROOT, make_send, upsert
@@ -385,10 +386,11 @@ def test_a_change_is_read_once_and_drawn_once_for_all(
         desk.follow(people[number // 2].to_actor(), page)
     assert len(desk.lists) == 3  # two lists, and the numbers above them
     drawn: list[str] = []
-    monkeypatch.setattr(
-        "console.web.board.differences.render_to_string",
-        lambda *args: drawn.append(args[0]) or render_to_string(*args),
-    )
+    for name, draw in (
+        ("console.web.board.differences.render_to_string", render_to_string),
+        ("console.web.kept._drawn", _drawn),
+    ):
+        monkeypatch.setattr(name, lambda *args, draw=draw: drawn.append(args[0]) or draw(*args))
     make_interaction("chat1", queue="sales", agent="mia", received_at=came)
 
     with CaptureQueriesContext(connection) as queries:

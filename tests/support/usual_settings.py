@@ -20,6 +20,8 @@ def forget_what_was_found_out() -> None:
     from django.core.cache import caches
 
     from console.audit.signing import forget_signer
+    from console.web.kept import forget
 
     forget_signer()
+    forget()
     caches["process"].clear()

@@ -25,6 +25,7 @@ def main() -> int:
     from console.database.sessions import WEB, use_limits
 
     use_limits(WEB)
+    gc.freeze()  # as manage.py does when all is loaded
     figures = asyncio.run(_measure(plan, application, _bare_application()))
     print(f"CPU {json.dumps(figures)}", flush=True)
     return 0

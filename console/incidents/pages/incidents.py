@@ -52,7 +52,7 @@ from console.incidents.shown import ShownIncident, shown_incidents
 from console.interactions.selectors import interactions_visible
 from console.sends.models import LIVE_STATUSES
 from console.sends.selectors import READERS as SEND_READERS
-from console.sends.selectors import sends_seen
+from console.sends.selectors import prefetch_resolutions, sends_seen
 from console.site.access import actor_of, require
 from console.site.downloads import FileParts, download
 from console.text.form_fields import FilterForm, TextField
@@ -149,7 +149,9 @@ def _detail(
             outcome=chosen.get("outcome") or "",
         )
     )
-    page = numbered_page(request, targets.prefetch_related("delivery__resolution"), CHATS_A_PAGE)
+    page = numbered_page(request, targets, CHATS_A_PAGE)
+    page.object_list = list(page.object_list)
+    prefetch_resolutions(target.delivery for target in page.object_list)
     context = {
         "shown": shown,
         "incident": incident,

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.db.models import prefetch_related_objects
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -14,7 +14,7 @@ from console.audit.readings import shows_texts
 from console.catalogue.kinds import traits
 from console.database.deadlines import searched
 from console.database.standby import FROM_PRIMARY
-from console.editing.paging import keyset_page
+from console.editing.paging import KeysetPage, keyset_page
 from console.editing.searching import Ended, ended_by
 from console.errors import ConsoleError, InvalidInput
 from console.exports.files.formats import ExportFormat
@@ -45,12 +45,11 @@ from console.sends.selectors import (
     history_facets,
     history_search,
     may_witness,
+    prefetch_resolutions,
 )
 from console.site.access import actor_of, require
 
 DELIVERIES_A_PAGE = 100
-# What the list shows beside the outcome.
-SHOWN = ("resolution",)
 
 
 @require_GET
@@ -66,10 +65,7 @@ def history(request: HttpRequest) -> HttpResponse:
             return redirect(box_resolved(actor, form, request.GET))
         try:
             chosen = DeliveryFilter.from_mapping(form.to_mapping())
-            found = history_search(actor, chosen).prefetch_related(*SHOWN)
-            page, source = searched(
-                actor.person_ref, lambda: keyset_page(found, request.GET, DELIVERIES_A_PAGE)
-            )
+            page, source = searched(actor.person_ref, lambda: _page(actor, chosen, request.GET))
         except ConsoleError as refusal:
             ended = ended_by(refusal)
     shows_texts(request, (delivery.interaction_id for delivery in page.rows if delivery.body))
@@ -95,6 +91,12 @@ def history(request: HttpRequest) -> HttpResponse:
     }
     status = ended.status if ended.error else form.http_status
     return ended.said_by(render(request, "sends/history.html", context, status=status))
+
+
+def _page(actor: Actor, chosen: DeliveryFilter, query: QueryDict) -> KeysetPage:
+    page = keyset_page(history_search(actor, chosen), query, DELIVERIES_A_PAGE)
+    prefetch_resolutions(page.rows)
+    return page
 
 
 @require_GET

@@ -20,7 +20,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import QueryDict
 from django.template.loader import render_to_string
@@ -132,7 +131,6 @@ class Step:
         self.at = time.monotonic()
         self._chats: dict[str, Interaction | None] = {}
         self._last: dict[str, SentNotice | None] = {}
-        self._html: dict[tuple[Hashable, ...], str] = {}
         self._totals: dict[Hashable, int] = {}
         self.read(changes.chats)
 
@@ -162,20 +160,6 @@ class Step:
             else:
                 rows.append(Row(each, chat, state, last.for_actor(actor) if last else None))
         return rows
-
-    def html(self, key: ListKey, row: Row, revision: str) -> str:
-        """Return the row as HTML; drawn once for all whom it looks the same to."""
-        may_send = key.actor.may(Permission.SEND)
-        same = (key.language, may_send, row.id, revision)
-        if same not in self._html:
-            context = {
-                "row": row,
-                "may": {"send": may_send},
-                "selected": (),
-                "demo": bool(settings.DEMO_SIMULATORS),
-            }
-            self._html[same] = render_to_string("board/_row.html", context).strip()
-        return self._html[same]
 
     def total(self, actor: Actor, chosen: Chosen | None = None) -> int:
         """Return the number of live chats, counted once for all that list the same."""
@@ -270,7 +254,7 @@ class BoardList:
             if self._revisions.get(row.id) != revision or row.id in comes:
                 self._revisions[row.id] = revision
                 if self._is_read:
-                    drawn.append(step.html(self.key, row, revision))
+                    drawn.append(row.html(may_send=self.key.actor.may(Permission.SEND)))
         self._remember(step, view, touched)
         self._is_read = True
         said = {"rows": "".join(drawn)} if drawn else {}

@@ -8,10 +8,12 @@ which tells whether it has changed.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from django.conf import settings
 from django.db.models import TextChoices
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console.actors import Actor
@@ -20,6 +22,7 @@ from console.interactions.selectors import interactions_visible
 from console.sends.last_notices import LastNotice, last_notices
 from console.web.board.chosen import Chosen
 from console.web.board.columns import COLUMNS
+from console.web.kept import part
 
 LONG_WAIT_SECONDS = 300
 SHOWN_LIMIT = 300
@@ -28,6 +31,12 @@ ID_LENGTH = 64
 LOOKED_AT = (
     *("is_online", "ended_at"),
     *dict.fromkeys(name.removeprefix("-") for column in COLUMNS for name in column.fields),
+)
+
+# The fields of a chat that a row shows.
+SHOWN = (
+    *("is_online", "customer_name", "queue", "locale", "received_at", "ended_at", "agent"),
+    "chat_server_name",
 )
 
 
@@ -62,19 +71,36 @@ class Row:
         )
 
     @property
-    def select_words(self) -> str:
-        """The label of its check box."""
-        name = (self.chat.customer_name or self.chat.pk) if self.chat else self.id
-        words = gettext("Select %(name)s") % {"name": name}
-        return f"{words} ({self.state.label})" if self.state else words
-
-    @property
     def revision(self) -> str:
         """A digest that changes whenever the row looks different."""
         facts: list[object] = [self.state.value, self.waits_long, self.last]
         if self.chat is not None:
             facts += [_value(self.chat, name) for name in LOOKED_AT]
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+
+    def html(self, *, may_send: bool, is_selected: bool = False) -> SafeString:
+        """Return the row as HTML. The template has no other values than these."""
+        state = self.state
+        values: dict[str, Any] = {
+            "id": self.id,
+            "css": self.css,
+            "revision": self.revision,
+            "state": state.value,
+            "state_words": str(state.label),
+            "is_seen": self.chat is not None,
+        }
+        if self.chat is not None:
+            chat, last = self.chat, self.last
+            values |= {
+                "waits_long": self.waits_long,
+                "last_title": last.title if last else "",
+                "last_at": last.at if last else None,
+                "may_send": may_send,
+                "is_selected": is_selected,
+                "demo": bool(settings.DEMO_SIMULATORS),
+                **{name: getattr(chat, name) for name in SHOWN},
+            }
+        return part("board/_row.html", values)
 
 
 def _value(chat: Interaction, path: str) -> object:

@@ -1,9 +1,11 @@
 """The live board: choose chats, compose, preview and send on one screen."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -43,6 +45,12 @@ from console.web.board.listing import rows_context
 QUOTA_IS_NEAR = 0.1
 # If there are more notices than these, people find them by typing.
 NOTICES_SHOWN = 100
+# What the list of notices shows of each.
+OPTION = (
+    *("visibility", "bodies", "default_locale"),
+    *(f"notice__{name}" for name in ("key", "title", "kind", "shortcut", "tags")),
+    *("notice__category__name", "notice__category__path"),
+)
 # Seconds, and the same in minutes.
 WAITS = tuple((60 * minutes, minutes) for minutes in (1, 2, 5, 10, 30))
 
@@ -235,14 +243,16 @@ def _notices(actor: Actor, asked: str, chosen: str) -> dict[str, Any]:
 
     The chosen one is always included.
     """
-    sendable = sendable_versions(actor, asked)
+    sendable = _options(actor, asked)
     found = list(sendable[: NOTICES_SHOWN + 1])
     more = len(found) > NOTICES_SHOWN
     favourites = set(favourite_ids(actor))
     recent = {notice: place for place, notice in enumerate(recent_ids(actor))}
-    if more and not asked:
-        found += sendable.filter(notice__in=[*favourites, *recent])
-    found += sendable_versions(actor).filter(notice__key=chosen) if more or asked else ()
+    if more or asked:
+        listed = {version.notice_id for version in found}
+        chosen = "" if any(version.notice.key == chosen for version in found) else chosen
+        wanted = set() if asked else {*favourites, *recent} - listed
+        found += _others(actor, wanted, chosen)
 
     def place(version: NoticeVersion) -> tuple[bool, int]:
         at_hand = version.notice_id in favourites
@@ -255,6 +265,23 @@ def _notices(actor: Actor, asked: str, chosen: str) -> dict[str, Any]:
         "favourites": favourites,
         "recent": recent,
     }
+
+
+def _options(actor: Actor, asked: str = "") -> QuerySet[NoticeVersion]:
+    """Return what can be sent, with what the list of notices shows."""
+    return (
+        sendable_versions(actor, asked)
+        .select_related(None)
+        .select_related("notice__category")
+        .only(*OPTION)
+    )
+
+
+def _others(actor: Actor, notices: Collection[int], key: str) -> Iterable[NoticeVersion]:
+    """Return what can be sent of these notices, and of the one with this key."""
+    wanted = Q(notice__in=notices) if notices else Q()
+    wanted |= Q(notice__key=key) if key else Q()
+    return _options(actor).filter(wanted) if wanted else ()
 
 
 def preview_context(actor: Actor, form: ComposeForm) -> dict[str, Any]:

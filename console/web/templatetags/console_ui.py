@@ -34,6 +34,7 @@ from console.interactions.models import Health
 from console.sends.models import DeliveryStatus, Reason, Send, SendStatus
 from console.sends.pages import wording
 from console.web.folding import constant
+from console.web.kept import passing
 from console.web.requests.middleware import arrived_at
 from console.web.templatetags.differences import difference
 
@@ -153,7 +154,12 @@ def visibility(value: str) -> SafeString:
 @register.simple_tag
 def leads_to(notice: Any, url: str) -> SafeString | str:
     """Show, beside a push URL, the host that a browser really goes to, in both its forms."""
-    host = shown_host(url) if traits(notice.kind).is_url else None
+    return url_leads_to(notice.kind, url)
+
+
+@register.simple_tag
+def url_leads_to(kind: str, url: str) -> SafeString | str:
+    host = shown_host(url) if traits(kind).is_url else None
     if host is None:
         return ""
     looked_up = _("looked up as") if host.is_international else ""
@@ -256,13 +262,19 @@ def ago(moment: datetime | None, absent: str = "–") -> SafeString:
     """Show how long ago it was, or the date from a week on. The title has the exact time."""
     if moment is None:
         return format_html("{}", absent)
-    words = _ago((near_now() - moment).total_seconds())
-    live = " data-relative" if words else ""
-    at, words = escape(exact(moment)), words or _day(timezone.localtime(moment).date())
+    at = escape(exact(moment))
     return SafeString(
-        f'<time datetime="{moment.isoformat()}" title="{at}" data-exact="{at}"{live}>'
-        f"{escape(words)}</time>"
+        f'<time datetime="{moment.isoformat()}" title="{at}" data-exact="{at}"'
+        f"{passing(_how_long_ago, moment)}</time>"
     )
+
+
+def _how_long_ago(moment: datetime) -> str:
+    """Return the end of the element's tag with the words in it."""
+    words = _ago((near_now() - moment).total_seconds())
+    if words:
+        return f" data-relative>{escape(words)}"
+    return f">{escape(_day(timezone.localtime(moment).date()))}"
 
 
 @register.simple_tag(takes_context=True)
@@ -294,8 +306,12 @@ def moment(at: datetime | None, zone: str = "") -> SafeString:
         format_html_join("", ' <span class="muted">= {}</span>', ((each,) for each in beside)),
         at.isoformat(),
         " ".join(zones),
-        format_html(", {}", ago(at)) if _ago((near_now() - at).total_seconds()) else "",
+        SafeString(passing(_how_far, at)),
     )
+
+
+def _how_far(at: datetime) -> str:
+    return format_html(", {}", ago(at)) if _ago((near_now() - at).total_seconds()) else ""
 
 
 @register.filter
@@ -313,11 +329,15 @@ def clock(seconds: float | None) -> str:
 @register.simple_tag
 def waiting_since(moment: datetime) -> SafeString:
     """Show a duration that continues to count in the browser (times.js)."""
-    seconds = (near_now() - moment).total_seconds()
     title = escape(_since() % {"moment": exact(moment)})
     return SafeString(
-        f'<span data-since="{moment.isoformat()}" title="{title}">{clock(seconds)}</span>'
+        f'<span data-since="{moment.isoformat()}" title="{title}">'
+        f"{passing(_clock_since, moment)}</span>"
     )
+
+
+def _clock_since(moment: datetime) -> str:
+    return clock((near_now() - moment).total_seconds())
 
 
 # A number of each of a language's plural forms.
@@ -424,18 +444,21 @@ def _nav_count(count: int) -> SafeString:
 register.simple_tag(difference)
 
 
+# In a bar of outcomes, in this order.
+OUTCOMES = ("delivered", "failed", "unknown", "sending", "skipped", "cancelled")
+
+
 @register.simple_tag
 def meter(counts: Any, label: str = "") -> SafeString:
     """Show a bar of outcomes, from a mapping or from a send that has them as attributes.
 
     SVG attributes draw it, because the content security policy allows no style attribute.
     """
-    order = ("delivered", "failed", "unknown", "sending", "skipped", "cancelled")
     number = counts.get if isinstance(counts, dict) else partial(getattr, counts)
     total = number("total", 0) or 1
     rects: list[tuple[str, str, str]] = []
     at = 0.0
-    for name in order:
+    for name in OUTCOMES:
         share = 100 * number(name, 0) / total
         if share:
             rects.append((name, f"{at:.3f}", f"{share:.3f}"))
@@ -446,6 +469,12 @@ def meter(counts: Any, label: str = "") -> SafeString:
         label,
         format_html_join("", '<rect class="meter__{}" x="{}" width="{}" height="8"></rect>', rects),
     )
+
+
+@register.simple_tag(takes_context=True)
+def meter_here(context: template.Context, label: str) -> SafeString:
+    """Show the bar of a template that has the numbers by their names."""
+    return meter({name: context[name] for name in ("total", *OUTCOMES)}, label)
 
 
 @register.filter
@@ -469,7 +498,13 @@ def in_set(value: Any, known: set[Any]) -> bool:
 def as_json(data: Any) -> str:
     """Return data as indented JSON in its own order. Very long data is cut off."""
     # json.dumps writes without indentation in a fraction of the time.
-    text = msgspec.json.format(json.dumps(data, ensure_ascii=False), indent=2)
+    return laid_out(json.dumps(data, ensure_ascii=False))
+
+
+@register.filter
+def laid_out(written: str) -> str:
+    """Return JSON with indentation. Very long data is cut off."""
+    text = msgspec.json.format(written, indent=2)
     if len(text) <= JSON_SHOWN:
         return text
     left = len(text) - JSON_SHOWN

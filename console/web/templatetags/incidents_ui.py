@@ -13,8 +13,7 @@ from console.catalogue.states import VersionStatus
 from console.database.clock import near_now
 from console.incidents.models import Incident, Playbook, Reach, Stage
 from console.incidents.pages.incidents import strip_context
-from console.sends.models import Delivery, Send
-from console.text.wording import worded
+from console.sends.models import Reason, Send
 from console.web.templatetags.console_ui import badge, clock
 
 register = template.Library()
@@ -63,13 +62,12 @@ def reach_words(reach: str) -> str:
 
 
 @register.simple_tag
-def why_not(delivery: Delivery, is_readable: bool) -> SafeString | str:
-    """Return why a chat got nothing; nothing for others. Details are for those who may read what
-    was sent."""
-    if not delivery.reason:
+def why_not(reason: str, detail: str) -> SafeString | str:
+    """Return why a chat got nothing; nothing for others. Details are "" for those who may not read
+    what was sent."""
+    if not reason:
         return ""
-    words = worded(delivery.detail) if is_readable else ""
-    return format_html('<span class="muted">{}</span>', words or delivery.get_reason_display())
+    return format_html('<span class="muted">{}</span>', detail or Reason(reason).label)
 
 
 @register.simple_tag

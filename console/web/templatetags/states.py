@@ -217,9 +217,14 @@ def late_answer(late: LateAnswer) -> str:
 @register.simple_tag
 def resolution_badge(resolution: Resolution) -> SafeString:
     """Show what evidence says of an unknown delivery."""
-    if resolution.is_contested:
+    return verdict_badge(resolution.verdict, resolution.is_contested)
+
+
+@register.simple_tag
+def verdict_badge(verdict: str, is_contested: bool) -> SafeString:
+    if is_contested:
         return badge(_("The evidence differs"), "warning", "unknown")
-    if resolution.verdict == Verdict.DELIVERED:
+    if verdict == Verdict.DELIVERED:
         return badge(_("Was delivered, by evidence"), "delivered", "delivered")
     return badge(_("Was not delivered, by evidence"), "failed", "failed")
 

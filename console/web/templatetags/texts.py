@@ -2,6 +2,7 @@
 formatter of templates may change what is inside of these elements."""
 
 import json
+from datetime import datetime
 
 from django import template
 from django.utils.html import format_html, format_html_join
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from console.catalogue.kinds import traits
 from console.catalogue.models import NoticeVersion
-from console.sends.models import Delivery
+from console.sends.models import Reason
 from console.text.wording import worded
 from console.web.templatetags.languages import written
 
@@ -81,7 +82,6 @@ def paragraph(
     )
 
 
-@register.filter
 def picker_text(version: NoticeVersion) -> str:
     """Return all text that the list for choosing a notice is searched by."""
     notice = version.notice
@@ -98,21 +98,19 @@ def in_words(text: str) -> str:
 
 
 @register.simple_tag
-def sent_text(delivery: Delivery) -> str:
+def sent_text(body: str, erased_at: datetime | None, detail: str) -> str:
     """Return what a chat got, or why it got nothing."""
-    if delivery.body:
-        return delivery.body
-    return _("The text is erased.") if delivery.erased_at else worded(delivery.detail)
+    return body or (_("The text is erased.") if erased_at else detail)
 
 
 @register.simple_tag
-def sent_or_why(delivery: Delivery) -> SafeString | str:
+def sent_or_why(
+    body: str, erased_at: datetime | None, reason: str, detail: str
+) -> SafeString | str:
     """Return the text as `sent_text` does, or the reason if it was not delivered as usual."""
-    if delivery.reason:
-        return muted(worded(delivery.detail) or delivery.get_reason_display())
-    if delivery.erased_at:
-        return muted(_("The text is erased."))
-    return delivery.body
+    if reason:
+        return muted(detail or str(Reason(reason).label))
+    return muted(_("The text is erased.")) if erased_at else body
 
 
 def muted(words: str) -> SafeString:
