@@ -469,8 +469,8 @@ _REVOKED = b'{"action":"audit.key_revoked"'
 # The line of a signature as the console writes it, but for an odd name of a stream. Its parts are
 # compared with what they must be.
 _USUAL = re.compile(
-    r'^{"after": (0|[1-9][0-9]*), "after_hash": "(.{64})", "first": ([0-9]+), "key_id": "(.{16})", '
-    r'"last": (0|[1-9][0-9]*), "number": ([0-9]+), "prev": "(.{64})", '
+    r'^{"after": (0|[1-9][0-9]{0,17}), "after_hash": "(.{64})", "first": ([0-9]{1,18}), '
+    r'"key_id": "(.{16})", "last": ([1-9][0-9]{0,17}), "number": ([0-9]{1,18}), "prev": "(.{64})", '
     r'"signature": "([!#-\[\]-~]{88})", "stream": "([!#-\[\]-~]{16})"}\n',
     re.MULTILINE | re.DOTALL,
 )
@@ -519,11 +519,6 @@ class _Certificate:
     key: Ed25519PublicKey
     begin: str
     end: str
-
-
-def _is_plain(text: str) -> bool:
-    """Return whether JSON has a text as it is."""
-    return text.isascii() and text.isprintable() and not ('"' in text or "\\" in text)
 
 
 class _Hashes:
@@ -620,7 +615,8 @@ class Batches:
         self._report = report
         if self._begins:
             self._begins, self._from = False, report.head
-            self.hashes.put(report.head.seq, bytes.fromhex(report.head.hash))
+            with suppress(ValueError):  # one that is no hash begins nothing, as following it finds
+                self.hashes.put(report.head.seq, bytes.fromhex(report.head.hash))
         return self._next(report.head.seq)
 
     def _next(self, after: int) -> Finding | None:

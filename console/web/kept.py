@@ -91,9 +91,7 @@ def part(template: str, values: Mapping[str, Any]) -> SafeString:
     if pieces is None:
         pieces = _drawn(template, values)
         _kept.put(key, pieces)
-    return SafeString(
-        "".join([each if isinstance(each, str) else each[0](each[1]) for each in pieces])
-    )
+    return SafeString("".join(map(_shown, pieces)))
 
 
 def _shown(piece: Piece) -> str:

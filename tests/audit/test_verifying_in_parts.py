@@ -363,6 +363,14 @@ def row_can_not_be_read(made: Ledger, seq: int) -> None:
     made.text = "".join(texts)
 
 
+def row_of_a_huge_number(made: Ledger, seq: int) -> None:
+    """Python reads no number of so many digits."""
+    texts = [json.dumps(row, sort_keys=True) + "\n" for row in made.rows]
+    at, last = row_at(made, seq), made.rows[row_at(made, seq)]["last"]
+    texts[at] = texts[at].replace(f'"last": {last},', f'"last": {"9" * 5000},')
+    made.text = "".join(texts)
+
+
 def row_says_more(made: Ledger, seq: int) -> None:
     """In a place that is not looked at where signatures are checked by later ones."""
     texts = [json.dumps(row, sort_keys=True) + "\n" for row in made.rows]
@@ -380,7 +388,7 @@ CHANGES: list[Change] = [
     *(unsigned, rows_swapped, row_repeated, row_of_more, other_anchor, row_can_not_be_read),
     *(row_is(number=77), row_is(prev="3" * 64), row_is(stream="f" * 16), row_is(first=0)),
     *(row_is(key_id=key_id(public(AUDIT))), row_is(key_id=None), row_is(after_hash="1" * 64)),
-    *(row_is(last="9"), row_says_more),
+    *(row_is(last="9"), row_says_more, row_of_a_huge_number),
 ]
 
 
@@ -667,6 +675,16 @@ def test_an_anchor_that_no_part_tells_of_is_left_to_one_process(
     path = ledger(batches).write(tmp_path / "export")
     assert verify._in_parts(verify._Export(path), KEYS, (), None, 2) is None
     assert same(path, monkeypatch)[0]
+
+
+def test_an_export_that_begins_after_no_hash_is_said_to_break(tmp_path: Path) -> None:
+    path = ledger(plan()).write(tmp_path / "export")
+    manifest = json.loads((path / "manifest.json").read_text())
+    said = {k: v for k, v in manifest.items() if k not in ("signature", "key_id")}
+    (path / "manifest.json").write_text(json.dumps(signed("manifest", {**said, "before": "none"})))
+    said_alone = told(path, 1)
+    assert not said_alone[0]
+    assert told(path, 2) == said_alone
 
 
 def test_hashes_are_kept_as_far_back_as_an_anchor_may_go() -> None:

@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 
 from console.accounts.models import Team, User
-from console.accounts.roles import Role
-from console.accounts.services import team_create
 from console.incidents.models import Incident, Playbook
 from console.incidents.services.incidents import incident_start
 from console.interactions.models import ChatServer
-from console.interactions.services import chat_server_create
-from tests.support.factories import ROOT, make_notice, make_playbook, make_user
+from tests.sends.peopled import make_chat_server, make_people, make_supervisor, make_team
+from tests.support.factories import make_notice, make_playbook
 from tests.support.shared_world import shared_world
 
 SALES = {"queue": "sales"}
@@ -29,26 +27,9 @@ def make_payments(make_notice: Callable[..., Any], **of: Any) -> Playbook:
     return make_playbook("payments", SALES, KNOWN, UPDATE, SOLVED, **of)
 
 
-def make_team() -> Team:
-    return team_create(ROOT, name="Sales", queues=["sales"])
-
-
-def make_supervisor(team: Team) -> User:
-    return make_user("sue", Role.SUPERVISOR, teams=[team])
-
-
-def make_chat_server() -> ChatServer:
-    return chat_server_create(ROOT, name="chat-east", url="esp+json://127.0.0.1:9")
-
-
 def make_payments_and_people() -> dict[str, Any]:
-    team = make_team()
-    return {
-        "team": team,
-        "supervisor": make_supervisor(team),
-        "chat_server": make_chat_server(),
-        "payments": make_payments(lambda body, key: make_notice(key, body)),
-    }
+    people = make_people()
+    return {**people, "payments": make_payments(lambda body, key: make_notice(key, body))}
 
 
 # The tests of a file that ask for `payments` share them. It imports all of these fixtures.
