@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from console.esp import EspRequest, KVList, build_message
+from console.listening import settled, stop_listening
 
 T = TypeVar("T")
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -121,10 +122,7 @@ async def serving(handler: Handler, **options: Any) -> AsyncIterator[int]:
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        server.close()
-        # Whoever came just now is let in within a few turns of the loop, and known only then.
-        for _turn in range(10):
-            await asyncio.sleep(0)
+        await stop_listening(server)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -133,9 +131,7 @@ async def serving(handler: Handler, **options: Any) -> AsyncIterator[int]:
             writer.transport.abort()
         closed = (writer.wait_closed() for writer in writers)
         await asyncio.gather(*closed, return_exceptions=True)
-        # One whose peer broke it off is waited for no longer, and is closed in the next turn.
-        for _turn in range(10):
-            await asyncio.sleep(0)
+        await settled()  # one whose peer broke it off is not waited for
 
 
 async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
+from console.listening import settled, stop_listening
 from tests.support.network import free_port
 
 USER, PASSWORD = "console", "p@ss/word:1"
@@ -43,22 +44,12 @@ class Handler:
 
     def __init__(self, server: MailServer) -> None:
         self._server = server
-        self._connections: set[asyncio.Transport] = set()
 
     async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: Any
     ) -> Any:
         session.host_name = hostname
-        assert isinstance(server.transport, asyncio.Transport)
-        self._connections.add(server.transport)
         return responses
-
-    async def hang_up(self) -> None:
-        """Close what clients have left open, and let the loop take note of it."""
-        for connection in self._connections:
-            connection.abort()
-        for _turn in range(3):
-            await asyncio.sleep(0)
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Any
@@ -101,6 +92,35 @@ class Handler:
         return wanted or "250 OK"
 
 
+class ClosingController(Controller):
+    """aiosmtpd's own leaves connections open: the one by which it looks whether it is up, too."""
+
+    def __init__(self, handler: Handler, **options: Any) -> None:
+        self._let_in: list[SMTP] = []
+        super().__init__(handler, **options)
+
+    def factory(self) -> SMTP:
+        server: SMTP = super().factory()
+        self._let_in.append(server)
+        return server
+
+    def stop(self, no_assert: bool = False) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result()
+        super().stop(no_assert)
+
+    async def _hang_up(self) -> None:
+        assert isinstance(self.server, asyncio.Server)
+        await stop_listening(self.server)
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for server in self._let_in:
+            if isinstance(server.transport, asyncio.Transport):
+                server.transport.abort()
+        await settled()
+
+
 @contextmanager
 def mail_server(
     *,
@@ -117,7 +137,7 @@ def mail_server(
             "auth_required": True,
             "auth_require_tls": starttls is not None,
         }
-    controller = Controller(
+    controller = ClosingController(
         handler,
         hostname="127.0.0.1",
         port=running.port,
@@ -129,5 +149,4 @@ def mail_server(
     try:
         yield running
     finally:
-        asyncio.run_coroutine_threadsafe(handler.hang_up(), controller.loop).result()
         controller.stop()

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, cast
 
+from console.listening import stop_listening
+
 CALL_SECONDS = 20.0
 # Below those that systems give to outgoing connections: a port stays free while its owner is down.
 PORTS = range(20_000, 32_000)
@@ -62,6 +64,7 @@ class Way:
         self._loop = loop
         self._listener: asyncio.Server | None = None
         self._pairs: set[_Pair] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
         self._takes_all = False
 
     # For other threads: each returns when it is done.
@@ -72,7 +75,7 @@ class Way:
 
     def refuse(self) -> None:
         """Refuse new connections, as a server that does not listen. Others stay."""
-        self._call(self._refuse)
+        asyncio.run_coroutine_threadsafe(self._refuse(), self._loop).result(CALL_SECONDS)
 
     def fall_silent(self, *, for_all: bool) -> None:
         """Silence all connections of now; with `for_all` later ones too, until `speak`."""
@@ -105,14 +108,14 @@ class Way:
                 self._welcome, "127.0.0.1", self.port, reuse_address=True
             )
 
-    def _refuse(self) -> None:
+    async def _refuse(self) -> None:
         if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+            listener, self._listener = self._listener, None
+            await stop_listening(listener)
 
     async def _end(self) -> None:
-        self._refuse()
-        while self._pairs:
+        await self._refuse()
+        while self._pairs or self._connecting:
             for pair in list(self._pairs):
                 pair.client.end(at_once=True)
                 pair.server.end(at_once=True)
@@ -142,6 +145,11 @@ class Way:
             pair.is_silent = True
             pair.client.end(at_once=True)
         return len(living)
+
+    def connect(self, pair: "_Pair") -> None:
+        task = self._loop.create_task(pair.connect())
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
 
     def forget(self, pair: "_Pair") -> None:
         self._pairs.discard(pair)
@@ -184,16 +192,18 @@ class _Side(asyncio.Protocol):
         self.pair = pair
         self.is_over = False
         self.transport: asyncio.Transport | None = None
-        self._connecting: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.get_extra_info("socket").setsockopt(
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
         )
+        if self.is_over:  # it was ended before it was connected
+            self.transport.abort()
+            return
         if self is self.pair.client and not self.pair.is_silent:
             self.transport.pause_reading()  # until there is a server
-            self._connecting = asyncio.ensure_future(self.pair.connect())
+            self.pair.way.connect(self.pair)
 
     def data_received(self, data: bytes) -> None:
         if not self.pair.is_silent and self.other.transport is not None:

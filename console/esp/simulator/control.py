@@ -5,13 +5,14 @@ Commands are answered with `{"ok": true, …}` or `{"ok": false, "error": "…"}
 
 import asyncio
 import time
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
 
 from console.esp.simulator.server import Simulator
 from console.esp.simulator.sessions import Session
+from console.listening import stop_listening
 
 _LONGEST_LINE = 1024 * 1024
 
@@ -134,12 +135,12 @@ class Control:
     async def start(self, port: int) -> None:
         """Listen on loopback; 0 means any free port. Raises OSError if it is taken."""
         self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", port, limit=_LONGEST_LINE
+            self._welcome, "127.0.0.1", port, limit=_LONGEST_LINE
         )
 
     async def stop(self) -> None:
         """Close the port and its connections."""
-        self._server.close()
+        await stop_listening(self._server)
         for writer in self._clients.values():
             writer.close()
         if self._clients:
@@ -153,9 +154,12 @@ class Control:
             return _encoder.encode({"ok": False, "error": str(error)}) + b"\n"
         return _encoder.encode({"ok": True, **told}) + b"\n"
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = cast("asyncio.Task[None]", asyncio.current_task())
+    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
         self._clients[task] = writer
+        task.add_done_callback(self._clients.pop)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
                 writer.write(await self.answer(line))
@@ -163,7 +167,6 @@ class Control:
         except (ValueError, ConnectionError):
             pass  # a line without end, or the client is gone
         finally:
-            del self._clients[task]
             writer.close()
 
 

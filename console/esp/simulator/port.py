@@ -5,6 +5,8 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from console.listening import stop_listening
+
 _BACKLOG = 1024
 
 
@@ -33,16 +35,19 @@ class Port:
             make_protocol, sock=self._socket, ssl=ssl_context, backlog=_BACKLOG
         )
 
-    def refuse(self) -> None:
-        """Refuse connections: a socket that is bound and does not listen keeps the number."""
-        self.close()
+    async def refuse(self) -> None:
+        """Refuse connections: a socket that is bound and does not listen keeps the number.
+
+        Open connections stay open. Those that were accepted just now are made before it returns.
+        """
+        await self.close()
         self._socket = self._bind()
 
-    def close(self) -> None:
-        """Release the port. Open connections stay open."""
+    async def close(self) -> None:
+        """Release the port; otherwise like `refuse`."""
         if self._server is not None:
-            self._server.close()
-            self._server = None
+            server, self._server = self._server, None
+            await stop_listening(server)
         self._socket.close()
 
     def _bind(self) -> socket.socket:

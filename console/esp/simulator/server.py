@@ -56,6 +56,7 @@ class Simulator:
         self._connections: set[Connection] = set()
         self._deserted = asyncio.Event()
         self._deserted.set()
+        self._changing = asyncio.Lock()
 
     @property
     def faults(self) -> Faults:
@@ -76,18 +77,22 @@ class Simulator:
 
     async def stop(self) -> None:
         """Close the port and drop the connections. The caller closes the journal."""
-        self._port.close()
+        await self._port.close()
         self._drop_connections()
         await self._deserted.wait()
 
     async def set_faults(self, changes: Mapping[str, Any]) -> None:
         """Change some faults, at once. Raises msgspec.ValidationError."""
+        async with self._changing:
+            await self._set_faults(changes)
+
+    async def _set_faults(self, changes: Mapping[str, Any]) -> None:
         before, after = self.faults, self.faults.changed(changes)
         self.plan.set(after)
         for connection in self._connections:
             connection.set_reading()
         if after.not_listening and not before.not_listening:
-            self._port.refuse()
+            await self._port.refuse()
             self._drop_connections()
         elif before.not_listening and not after.not_listening:
             await self._listen()

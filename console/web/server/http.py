@@ -9,6 +9,7 @@ from types import FrameType
 
 import uvicorn
 
+from console.listening import stop_listening
 from console.live.events import end_streams
 
 HIGHEST_PORT = 65_535
@@ -76,7 +77,7 @@ class ConsoleServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
-            server.close()
+            await stop_listening(server)
         end_streams()
         await self._first_requests()
         await super().shutdown(sockets=sockets)
@@ -88,7 +89,6 @@ class ConsoleServer(uvicorn.Server):
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + FIRST_REQUEST_SECONDS
-        await asyncio.sleep(LOOK_SECONDS)  # not those just being accepted yet
         while loop.time() < end and any(
             getattr(connection, "cycle", self) is None
             for connection in self.server_state.connections

@@ -18,7 +18,7 @@ def beside(handler: Handler, **options: Any) -> Iterator[int]:
     """The port of a server on a thread of its own. A handler may fail when its peer goes."""
     ready, over = threading.Event(), asyncio.Event()
     port = 0
-    loop = asyncio.new_event_loop()
+    runner = asyncio.Runner()
 
     async def serve() -> None:
         nonlocal port
@@ -27,11 +27,10 @@ def beside(handler: Handler, **options: Any) -> Iterator[int]:
             await over.wait()
 
     def run() -> None:
-        asyncio.set_event_loop(loop)
         try:
-            loop.run_until_complete(serve())
+            with runner:
+                runner.run(serve())
         finally:
-            loop.close()
             ready.set()
 
     thread = threading.Thread(target=run)
@@ -40,7 +39,7 @@ def beside(handler: Handler, **options: Any) -> Iterator[int]:
         assert ready.wait(20)
         yield port
     finally:
-        loop.call_soon_threadsafe(over.set)
+        runner.get_loop().call_soon_threadsafe(over.set)
         thread.join(20)
 
 

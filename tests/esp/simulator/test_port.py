@@ -33,12 +33,12 @@ def test_bound_listening_refusing_listening_again() -> None:
         seen = [is_listening(port)]
         await port.listen(lambda: Guest(events))
         seen.append(is_listening(port))
-        port.refuse()
+        await port.refuse()
         seen.append(is_listening(port))
         await port.listen(lambda: Guest(events))
         seen.append(is_listening(port))
         await until(lambda: 0 < events.count("came") == events.count("went"))
-        port.close()
+        await port.close()
         assert port.number == number
         return seen
 
@@ -48,7 +48,7 @@ def test_bound_listening_refusing_listening_again() -> None:
 def test_an_ipv6_port() -> None:
     port = Port("::1", 0)
     assert not is_listening(port, "::1")
-    port.close()
+    run(port.close())
 
 
 def test_a_port_that_is_taken() -> None:
