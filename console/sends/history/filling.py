@@ -7,10 +7,12 @@ deliveries themselves.
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 from django.db import connection, transaction
 
+from console.database.connections import execute_rows
 from console.sends.history.customers import customers_note
 from console.sends.history.searchable import (
     FACTS_MOST,
@@ -126,40 +128,83 @@ def _together(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
         yield together
 
 
+class _Part(msgspec.Struct):
+    send_id: int
+    first_id: int
+    last_id: int
+    marks: list[str]
+    text: str
+
+
+class _Fact(msgspec.Struct):
+    part: int
+    send_id: int
+    origin_id: int
+    version_id: int
+    chat_server_name: str
+    status: str
+    first_id: int
+    last_id: int
+
+
+WRITE_PARTS = """
+INSERT INTO sends_historypart (send_id, first_id, last_id, marks, text)
+SELECT send_id, first_id, last_id, marks, text
+FROM json_to_recordset(%(parts)s::json) AS part(
+    send_id bigint, first_id bigint, last_id bigint, marks text[], text text)
+RETURNING last_id, id
+"""
+WRITE_FACTS = """
+INSERT INTO sends_historyfact (part_id, send_id, origin_id, version_id, chat_server_name, status,
+    first_id, last_id)
+SELECT part, send_id, origin_id, version_id, chat_server_name, status, first_id, last_id
+FROM json_to_recordset(%(facts)s::json) AS fact(
+    part bigint, send_id bigint, origin_id bigint, version_id bigint, chat_server_name text,
+    status text, first_id bigint, last_id bigint)
+"""
+
+
 def _write(
     waiting: list[list[_Row]], sends: dict[int, Send], origins: dict[tuple[str, str, str], int]
 ) -> None:
-    parts: list[HistoryPart] = []
-    facts: list[HistoryFact] = []
+    parts: list[_Part] = []
+    facts: list[_Fact] = []
     for rows in waiting:
         send = sends[rows[0].send_id]
         origin_id = origins[_origin(send)]
         for begin in range(0, len(rows), PART_MOST):
             parts.append(_part(rows[begin : begin + PART_MOST], send, origin_id))
+        first_id, last_id = rows[0].pk, rows[-1].pk
         facts += [
-            HistoryFact(
-                part=parts[-1],
-                send=send,
-                origin_id=origin_id,
-                version_id=send.version_id,
-                chat_server_name=server,
-                status=status,
-                first_id=rows[0].pk,
-                last_id=rows[-1].pk,
+            _Fact(
+                last_id,
+                send.pk,
+                origin_id,
+                send.version_id,
+                server,
+                status,
+                first_id,
+                last_id,
             )
             for status, server in _facts(rows)
         ]
-    HistoryPart.objects.bulk_create(parts)
+    if not parts:
+        return
+    written = dict(execute_rows(WRITE_PARTS, {"parts": _json(parts)}))
     _note_times(waiting)
-    for fact in facts:  # the parts have their numbers now
-        fact.part_id = fact.part.pk
-    HistoryFact.objects.bulk_create(facts)
+    for fact in facts:  # the part that ends with it
+        fact.part = written[fact.part]
+    execute_rows(WRITE_FACTS, {"facts": _json(facts)})
 
 
-def _part(rows: list[_Row], send: Send, origin_id: int) -> HistoryPart:
+def _json(values: list[Any]) -> str:
+    return msgspec.json.encode(values).decode()
+
+
+def _part(rows: list[_Row], send: Send, origin_id: int) -> _Part:
     last_id = rows[-1].pk
-    return HistoryPart(
-        send=send,
+    return _Part(
+        send_id=send.pk,
         first_id=rows[0].pk,
         last_id=last_id,
         marks=marks(
@@ -187,8 +232,6 @@ WHERE (known.first_at, known.last_at) IS DISTINCT FROM
 
 
 def _note_times(waiting: list[list[_Row]]) -> None:
-    if not waiting:
-        return
     numbers = [rows[-1].pk >> SPAN_BITS for rows in waiting]
     first = [min(row.created_at for row in rows) for rows in waiting]
     last = [max(row.created_at for row in rows) for rows in waiting]
