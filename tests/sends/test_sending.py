@@ -12,13 +12,14 @@ from console.actors import Actor
 from console.audit.models import AuditEntry
 from console.errors import Conflict, InvalidInput, NotFound, PermissionRefused, Unprocessable
 from console.interactions.audience.simple_filter import InteractionFilter
-from console.interactions.services import chat_server_update
+from console.interactions.services import chat_server_create, chat_server_update
 from console.sends.control.pausing import send_cancel
-from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
+from console.sends.engine.queue import HELD_UNTIL
+from console.sends.models import Delivery, DeliveryStatus, Outbox, Send, SendStatus
 from console.sends.plan.planner import plan_send
 from console.sends.plan.promise import Promise
 from console.sends.plan.sending import send_create
-from console.sends.plan.values import SendOrder
+from console.sends.plan.values import Canary, SendOrder
 from tests.support.broken_ledger import broken_ledger
 from tests.support.factories import REVIEWER, ROOT
 from tests.support.preset_proposals import approve_seen
@@ -378,3 +379,33 @@ def test_only_the_sender_or_an_administrator_cancels(
         with pytest.raises(PermissionRefused, match="Sue"):
             send_cancel(outsider.to_actor(), send)
         assert send_cancel(stopper.to_actor(), send).status == SendStatus.CANCELLED
+
+
+@pytest.mark.parametrize(("number", "is_by_server"), [(63, False), (64, True)])
+def test_the_deliveries_of_a_large_send_lie_by_chat_server(
+    supervisor: Any, make_notice: Any, make_interaction: Any, number: int, is_by_server: bool
+) -> None:
+    """Those of a shorter one keep the order of the choice. The first chats are those of the choice
+    in both."""
+    chat_server_create(ROOT, name="chat-west", url="esp+json://127.0.0.1:9")
+    make_notice("Hello", key="hello")
+    chosen = [f"c{n:02}" for n in range(number)]
+    of_server = {name: ("chat-west", "chat-east")[n % 2] for n, name in enumerate(chosen)}
+    for name in chosen:
+        make_interaction(name, user_data={"ChatServerAppName": of_server[name]})
+
+    send = send_create(
+        supervisor.to_actor(),
+        SendOrder(notice_key="hello", interactions=chosen, canary=Canary(3)),
+    )
+
+    found = send.deliveries.order_by("pk").values_list(
+        "interaction_id", "chat_server_name", "body_salt"
+    )
+    names = [name for name, _server, _salt in found]
+    assert names == (sorted(chosen, key=of_server.__getitem__) if is_by_server else chosen)
+    assert {name: server for name, server, _salt in found} == of_server
+    assert len({salt for _name, _server, salt in found}) == number
+    leaving = Outbox.objects.filter(due_at__lt=HELD_UNTIL)
+    assert set(leaving.values_list("delivery__interaction_id", flat=True)) == set(chosen[:3])
+    assert Outbox.objects.count() == number

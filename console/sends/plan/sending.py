@@ -4,9 +4,10 @@ targets."""
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
@@ -227,6 +228,8 @@ def _known(actor: Actor, order: SendOrder) -> Send | None:
 # --- Writing -------------------------------------------------------------------------------------
 
 SALT_BYTES = 16
+# A shorter send keeps the order in which its chats were chosen.
+BY_SERVER_FROM = 64
 
 NEXT_IDS = """
 SELECT nextval(pg_get_serial_sequence('sends_delivery', 'id')) FROM generate_series(1, %s)
@@ -318,11 +321,13 @@ def send_write(
     plan = _by_present_names(plan)
     send.save(force_insert=True)
     planned = _numbered(plan.targets)
+    by_id = sorted(planned, key=attrgetter("id"))
     method = traits(plan.version.notice.kind).method
-    _copy(COPY_DELIVERIES, (_delivery_row(send, method, item, now) for item in planned))
-    ready = [item for item in planned if not item.target.reason]
-    first = len(ready) if send.canary_size is None else send.canary_size
-    _copy(COPY_OUTBOX, (_outbox_row(send, item, n >= first) for n, item in enumerate(ready)))
+    _copy(COPY_DELIVERIES, (_delivery_row(send, method, item, now) for item in by_id))
+    ready = [item.id for item in planned if not item.target.reason]
+    held = set() if send.canary_size is None else set(ready[send.canary_size :])
+    leaving = (item for item in by_id if not item.target.reason)
+    _copy(COPY_OUTBOX, (_outbox_row(send, item, item.id in held) for item in leaving))
     queue.enqueue_send(send, sorted({target.chat_server_name for target in plan.ready}))
     notifications.publish(notifications.SENDS)
     finished = _finished_records(send, plan)
@@ -354,14 +359,21 @@ def _by_present_names(plan: SendPlan) -> SendPlan:
 
 
 def _numbered(targets: list[Target]) -> list[_Planned]:
+    """Return the targets in their order, each with an id and a salt. Those of a large send are
+    numbered by Chat Server, so that what a drain reads lies together, and so does what the history
+    knows of a Chat Server."""
     with connection.cursor() as cursor:
         cursor.execute(NEXT_IDS, [len(targets)])
         ids = [pk for (pk,) in cursor.fetchall()]
     salts = secrets.token_hex(SALT_BYTES * len(targets))
     size = 2 * SALT_BYTES
+    order: Sequence[int] = range(len(targets))
+    if len(targets) >= BY_SERVER_FROM:
+        order = sorted(order, key=lambda index: targets[index].chat_server_name)
+    id_of = dict(zip(order, ids, strict=True))
     return [
-        _Planned(pk, salts[index * size : (index + 1) * size], target)
-        for index, (pk, target) in enumerate(zip(ids, targets, strict=True))
+        _Planned(id_of[index], salts[index * size : (index + 1) * size], target)
+        for index, target in enumerate(targets)
     ]
 
 
