@@ -11,10 +11,11 @@ from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
 from console.incidents.models import StageTarget
 from console.sends.models import Delivery, DeliveryStatus
+from console.sends.pages.sends import RETRYABLE
 from console.sends.timeline import Sent
 from console.text.wording import worded
 from console.web.board.rows import Row
-from console.web.kept import part
+from console.web.kept import part, part_with_form
 from console.web.templatetags.console_ui import OUTCOMES, while_stopped
 from console.web.templatetags.states import evidence_words, late_answer
 from console.web.templatetags.texts import picker_text
@@ -77,10 +78,16 @@ def send_delivery_row(context: Context, delivery: Delivery) -> SafeString:
         "attempted_at": delivery.attempted_at,
         "retry_of": delivery.retry_of_id,
         "retry_of_send": delivery.retry_of.send_id if delivery.retry_of else None,
-        "retries": tuple((each.pk, each.send_id) for each in delivery.retries.all()),
+        "retries": _retries(delivery),
         **_of_delivery(context, delivery),
     }
     return part("sends/_delivery_row.html", values)
+
+
+def _retries(delivery: Delivery) -> tuple[tuple[int, int], ...]:
+    if delivery.status not in RETRYABLE:
+        return ()
+    return tuple((each.pk, each.send_id) for each in delivery.retries.all())
 
 
 def _of_delivery(context: Context, delivery: Delivery) -> dict[str, Any]:
@@ -230,6 +237,18 @@ def notice_cells(context: Context, notice: Any) -> SafeString:
         "why": forecast.why if forecast else "",
     }
     return part("catalogue/_notice_cells.html", values)
+
+
+@register.simple_tag(takes_context=True)
+def notice_star(context: Context, notice: Any, is_favourite: bool, back: str = "") -> SafeString:
+    """Show whether a notice is one of the person's favourites, and the button that changes it."""
+    values = {
+        "key": notice.key,
+        "title": notice.title,
+        "starred": bool(is_favourite),
+        "back": back,
+    }
+    return part_with_form("catalogue/_star.html", values, str(context["csrf_token"]))
 
 
 @register.simple_tag
