@@ -176,6 +176,13 @@ def sendable_versions(actor: Actor, q: str = "") -> NoticeVersionQuerySet:
     return found
 
 
+def versions_published(actor: Actor) -> NoticeVersionQuerySet:
+    """Return the published versions of the notices in use that the actor may see."""
+    actor.require(Permission.VIEW_CATALOGUE)
+    found = NoticeVersion.objects.filter(status=VersionStatus.PUBLISHED, notice__retired_at=None)
+    return found.filter(_in_own_teams(actor, "notice__team")).select_related("notice")
+
+
 def presets(actor: Actor) -> QuerySet[VisibilityPreset]:
     """Return all presets, for readers of the catalogue.
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 FRAME = 9
 PAGES = {
     "/help/": FRAME,
-    "/home/": FRAME + 14,
+    "/home/": FRAME + 4,
     "/board/": FRAME + 19,
     "/sends/": FRAME + 3,
     "/sends/{send}/": FRAME + 8,
