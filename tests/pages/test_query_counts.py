@@ -38,11 +38,11 @@ PAGES = {
     "/notices/hello/": FRAME + 6,
     "/playbooks/": FRAME + 4,
     "/incidents/": FRAME + 5,
-    "/incidents/{incident}/": FRAME + 10,
+    "/incidents/{incident}/": FRAME + 9,
     "/chats/{chat}/": FRAME + 8,
     "/operations/": FRAME + 23,
     "/chat-servers/": FRAME + 3,
-    "/people/": FRAME + 5,
+    "/people/": FRAME + 4,
     "/account/": FRAME + 3,
     "/search/?q=nowhere": FRAME + 40,
 }
