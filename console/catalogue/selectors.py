@@ -74,6 +74,14 @@ def notices(
     return found
 
 
+def notices_ranked(actor: Actor, q: str) -> list[int]:
+    """Return the primary keys of the notices that `notices` finds with `q`, the best match first.
+    Ranking stops at SEARCHED."""
+    actor.require(Permission.VIEW_CATALOGUE)
+    found = _matching(CannedNotice.objects.filter(_in_own_teams(actor)), q)
+    return list(found.values_list("pk", flat=True))
+
+
 def _at_or_below(path: str) -> QuerySet[Category]:
     below = Q(path__startswith=path.strip() + CATEGORY_SEPARATOR)
     return Category.objects.filter(Q(path=path.strip()) | below)
