@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from console.audit.checkpoints import newest_checkpoint
-from console.audit.models import AuditEntry, AuditRefusal, StateCheck
+from console.audit.checkpoints import newest_checkpoint, those_signed
+from console.audit.models import AuditCheckpoint, AuditEntry, AuditRefusal, StateCheck
 from console.audit.outside import kept_to
 from console.audit.siem.standing import stream_metrics
 from console.audit.tlog.notes import BadNote
@@ -129,6 +130,30 @@ def ledger_unsigned_seconds() -> float:
     """Return how long the oldest entry without a checkpoint has waited for one; 0 if none does."""
     newest = newest_checkpoint()
     return _waits_since(_first_after(newest.seq if newest else 0))
+
+
+# The newest checkpoint, when the first entry after it was made, and the first refusal of one: each
+# page of those who look after the trail needs them.
+TRUST = """
+    SELECT newest.*, refusal.seq AS refused_seq, refusal.at AS refused_at,
+        (SELECT at FROM audit_auditentry WHERE seq > coalesce(newest.seq, 0)
+         ORDER BY seq LIMIT 1) AS unsigned_since
+    FROM (SELECT) AS one
+    LEFT JOIN (SELECT * FROM audit_auditcheckpoint ORDER BY seq DESC LIMIT 1) AS newest ON true
+    LEFT JOIN (SELECT * FROM audit_auditrefusal ORDER BY seq LIMIT 1) AS refusal ON true
+"""
+
+
+def unsigned_and_refusal() -> tuple[float, AuditRefusal | None]:
+    """Return `ledger_unsigned_seconds`, and why no checkpoint is made, if none is. Mostly one
+    query."""
+    newest: Any = AuditCheckpoint.objects.raw(TRUST)[0]
+    refusal = None
+    if newest.refused_seq is not None:
+        refusal = AuditRefusal(newest.refused_seq, newest.refused_at)
+    if newest.seq is not None and not any(those_signed([newest])):
+        return ledger_unsigned_seconds(), refusal
+    return _waits_since(newest.unsigned_since), refusal
 
 
 def ledger_not_outside_seconds() -> float:

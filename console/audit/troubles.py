@@ -6,13 +6,12 @@ from django.conf import settings
 
 from console.audit.metrics import (
     ledger_not_outside_seconds,
-    ledger_unsigned_seconds,
     state_compared,
     tree_not_published_seconds,
     tree_refusal,
     tree_unsigned_seconds,
+    unsigned_and_refusal,
 )
-from console.audit.models import AuditRefusal
 from console.audit.siem.standing import stream_troubles
 from console.audit.tlog.outside import folder
 from console.audit.witnessing.quorum import witness_troubles
@@ -77,14 +76,13 @@ def state_troubles() -> Iterator[Sentence]:
 def troubles_of_trust() -> Iterator[Sentence]:
     """Yield why the trail may not be believed now: checkpoints or cosignatures are late, the
     ledger does not hold, or a witness contradicts. It is cheap enough for each page."""
-    unsigned = ledger_unsigned_seconds()
+    unsigned, refusal = unsigned_and_refusal()
     if unsigned > UNSIGNED_SECONDS:
         yield Sentence(
             "checkpoints_late",
             "Entries of the ledger have waited for a checkpoint for {seconds:.0f} s.",
             seconds=unsigned,
         )
-    refusal = AuditRefusal.objects.first()
     if refusal is not None:
         yield Sentence(
             "ledger_refused",

@@ -74,6 +74,14 @@ def notices(
     return found
 
 
+def notices_ranked(actor: Actor, q: str) -> list[int]:
+    """Return the primary keys of the notices that `notices` finds with `q`, the best match first.
+    Ranking stops at SEARCHED."""
+    actor.require(Permission.VIEW_CATALOGUE)
+    found = _matching(CannedNotice.objects.filter(_in_own_teams(actor)), q)
+    return list(found.values_list("pk", flat=True))
+
+
 def _at_or_below(path: str) -> QuerySet[Category]:
     below = Q(path__startswith=path.strip() + CATEGORY_SEPARATOR)
     return Category.objects.filter(Q(path=path.strip()) | below)
@@ -174,6 +182,13 @@ def sendable_versions(actor: Actor, q: str = "") -> NoticeVersionQuerySet:
     if q.strip():
         found = found.filter(pk__in=_matches(found, "notice__words", as_query(q)))
     return found
+
+
+def versions_published(actor: Actor) -> NoticeVersionQuerySet:
+    """Return the published versions of the notices in use that the actor may see."""
+    actor.require(Permission.VIEW_CATALOGUE)
+    found = NoticeVersion.objects.filter(status=VersionStatus.PUBLISHED, notice__retired_at=None)
+    return found.filter(_in_own_teams(actor, "notice__team")).select_related("notice")
 
 
 def presets(actor: Actor) -> QuerySet[VisibilityPreset]:

@@ -78,7 +78,7 @@ def _require_constant(value: Any, marks: Mapping[Any, Any]) -> None:
     for each in _flat(value):
         is_mark = each in marks
         is_made_of_one = any(str(mark) in str(each) for mark in marks)
-        if isinstance(each, date | datetime) or (is_made_of_one and not is_mark):
+        if not is_mark and (is_made_of_one or isinstance(each, date | datetime)):
             raise ValueError(f"{each!r} can't be kept in a query that is built once")
 
 

@@ -307,7 +307,8 @@ def name_of_origin(actor: Actor, ref: str) -> str:
 
 
 def delivery_get(actor: Actor, delivery_id: int) -> Delivery:
-    delivery = deliveries_visible(actor, tests=True).filter(pk=delivery_id).first()
+    found = deliveries_visible(actor, tests=True).filter(pk=delivery_id)
+    delivery = found.prefetch_related(None).select_related(*BESIDE).first()
     if delivery is None:
         raise NotFound(
             "delivery_not_found", "There is no delivery {delivery}.", delivery=delivery_id

@@ -18,6 +18,8 @@ from collections.abc import Callable, Hashable, Mapping
 from contextvars import ContextVar
 from datetime import date, datetime
 from enum import Enum
+from html import escape
+from secrets import token_hex
 from typing import Any
 
 from django.template import Context, engines
@@ -31,6 +33,9 @@ KEPT_SECONDS = 300.0
 MARK = "\0"
 # A text with more than its letters, such as a sentence that can be translated, is not among them.
 PLAIN = frozenset({str, SafeString, int, float, bool, date, datetime, type(None)})
+
+# Stands for a token in what is kept. Nobody can write it into a text.
+_STAND_IN = token_hex(16)
 
 Say = Callable[[datetime], str]
 # What stands in a part for good, and what is said of a moment when the part is shown.
@@ -92,6 +97,13 @@ def part(template: str, values: Mapping[str, Any]) -> SafeString:
         pieces = _drawn(template, values)
         _kept.put(key, pieces)
     return SafeString("".join(map(_shown, pieces)))
+
+
+def part_with_form(template: str, values: Mapping[str, Any], token: str) -> SafeString:
+    """Return a part that has a form with `{% csrf_token %}`. The token is this request's own: it is
+    put in when the part is shown, and not kept."""
+    html = part(template, {**values, "csrf_token": _STAND_IN})
+    return SafeString(html.replace(_STAND_IN, escape(token)))
 
 
 def _shown(piece: Piece) -> str:

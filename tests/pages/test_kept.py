@@ -88,6 +88,18 @@ def test_only_plain_values_are_kept(value: Any) -> None:
         row(customer_name=value)
 
 
+def test_a_form_has_the_token_of_each_request_and_its_part_is_kept(drawn: list[str]) -> None:
+    values = {"key": "late", "title": "Late", "starred": False, "back": "list"}
+    first, second = (
+        kept.part_with_form("catalogue/_star.html", values, token) for token in ("one", "two")
+    )
+    assert 'name="csrfmiddlewaretoken" value="one"' in first
+    assert first.replace('value="one"', 'value="two"') == second
+    assert len(drawn) == 1
+    kept_pieces = [piece for pieces in kept._kept._new.values() for piece in pieces]
+    assert not any("one" in piece and "csrfmiddlewaretoken" in piece for piece in kept_pieces)
+
+
 @pytest.mark.usefixtures("noon")
 def test_what_nobody_asks_for_is_forgotten(
     monkeypatch: pytest.MonkeyPatch, drawn: list[str]

@@ -11,7 +11,7 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 
-from console.audit.models import AuditEntry
+from console.audit.models import AuditCheckpoint, AuditEntry
 from console.database import budget as budgets
 from console.database.budget import WORKER_CONNECTIONS, Budget
 from console.database.clock import clock_ahead, database_now
@@ -165,6 +165,21 @@ def test_checkpoints_that_are_late(client: Client, chat_server: ChatServer) -> N
         AuditEntry.objects.update(at=Now() - 20 * MINUTE)
     (seconds,) = re.findall(r"checkpoint for (\d+) s", troubles(client)["checkpoints_late"])
     assert int(seconds) >= 1200
+
+
+def test_a_made_up_checkpoint_hides_no_entry_that_waits(
+    client: Client, chat_server: ChatServer
+) -> None:
+    with triggers_off():
+        AuditEntry.objects.update(at=Now() - 20 * MINUTE)
+        AuditCheckpoint.objects.create(
+            seq=10**6,
+            hash="0" * 64,
+            at="2027-01-01T00:00:00.000000Z",
+            key_id="f" * 16,
+            signature="x",
+        )
+    assert "checkpoints_late" in troubles(client)
 
 
 def test_operations_shows_them(client: Client, supervisor: Any) -> None:

@@ -29,4 +29,4 @@ def approval_grades(action: Action, refs: Iterable[object]) -> dict[str, str]:
 def grade_words(data: dict[str, Any]) -> str:
     """Return by what an approval was confirmed, in words; "" if its entry does not say it."""
     grade = data.get("confirmation", {}).get("grade", "")
-    return str(Grade(grade).label) if grade in Grade.values else ""
+    return str(Grade(grade).label) if grade and grade in Grade.values else ""

@@ -225,6 +225,8 @@ def require_unused(notice: CannedNotice) -> None:
 def outdated(versions: Iterable[NoticeVersion]) -> dict[int, list[Outdated]]:
     """Return the outdated snippets of each of these versions, at any depth, by version id."""
     rows = [version for version in versions if version.snippets]
+    if not rows:
+        return {}
     among = loaded(version.snippets for version in rows)
     keys = {key for key, _number in among}
     now = current(keys)

@@ -229,7 +229,8 @@ def notice_favourite(request: HttpRequest, key: str) -> HttpResponse:
     wanted = request.POST.get("wanted") == "1"
     favourite_set(actor, notice, wanted=wanted)
     if request.htmx:  # type: ignore[attr-defined]
-        context = {"notice": notice, "starred": wanted, "back": request.POST.get("back", "")}
+        shown = {"key": notice.key, "title": notice.title, "starred": wanted}
+        context = {**shown, "back": request.POST.get("back", "")}
         return render(request, "catalogue/_star.html", context)
     return redirect("notice-list" if request.POST.get("back") == "list" else notice_url(notice))
 

@@ -93,8 +93,7 @@ def forecasts(versions: Iterable[NoticeVersion]) -> dict[int, Forecast]:
     The number of queries does not grow with the number of versions.
     """
     rows = {version.pk: version for version in versions if version.status != VersionStatus.DRAFT}
-    kept: Mapping[str, Forecast] = caches["process"].get_many([_name(pk) for pk in rows])
-    found = {pk: kept[_name(pk)] for pk in rows if _name(pk) in kept}
+    found = _kept(rows)
     left = [version for pk, version in rows.items() if pk not in found]
     if left:
         chats = tried_chats()
@@ -104,6 +103,21 @@ def forecasts(versions: Iterable[NoticeVersion]) -> dict[int, Forecast]:
         caches["process"].set_many({_name(pk): one for pk, one in new.items()}, KEPT_SECONDS)
         found |= new
     return found
+
+
+def forecasts_by_id(pks: Iterable[int]) -> dict[int, Forecast]:
+    """Return `forecasts` of submitted versions. It reads only those of which none is kept."""
+    found = _kept(pks := list(pks))
+    left = [pk for pk in pks if pk not in found]
+    if left:
+        found |= forecasts(NoticeVersion.objects.filter(pk__in=left).select_related("notice"))
+    return found
+
+
+def _kept(pks: Iterable[int]) -> dict[int, Forecast]:
+    names = {_name(pk): pk for pk in pks}
+    kept: Mapping[str, Forecast] = caches["process"].get_many(list(names))
+    return {names[name]: forecast for name, forecast in kept.items()}
 
 
 def _name(pk: int) -> str:

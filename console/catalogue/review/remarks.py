@@ -15,7 +15,7 @@ from console.catalogue.content.languages import (
 from console.catalogue.content.snippets import Foreign, Outdated, foreign, loaded, outdated
 from console.catalogue.content.versions import has_ended
 from console.catalogue.models import CannedNotice, NoticeVersion, VersionStatus
-from console.catalogue.review.forecast import Forecast, forecasts
+from console.catalogue.review.forecast import Forecast, forecasts, forecasts_by_id
 
 CHECKED = (
     VersionStatus.PUBLISHED,
@@ -67,13 +67,8 @@ def version_checks(versions: Sequence[NoticeVersion]) -> dict[int, Checks]:
 
 def failing_notices(notices: Iterable[CannedNotice]) -> dict[int, Forecast]:
     """Return the forecasts of the notices that would fail too often, by notice id."""
-    versions = (
-        NoticeVersion.objects.in_effect(timezone.now())
-        .filter(notice__in=[notice.pk for notice in notices])
-        .select_related("notice")
-    )
-    rows = list(versions)
-    expected = forecasts(rows)
-    return {
-        version.notice_id: expected[version.pk] for version in rows if expected[version.pk].is_bad
-    }
+    versions = NoticeVersion.objects.in_effect(timezone.now())
+    found = versions.filter(notice__in=[notice.pk for notice in notices])
+    of_version = dict(found.values_list("pk", "notice_id"))
+    expected = forecasts_by_id(of_version)
+    return {of_version[pk]: each for pk, each in expected.items() if each.is_bad}

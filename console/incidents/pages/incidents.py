@@ -186,7 +186,8 @@ def _sends_of(actor: Actor, incident: Incident) -> dict[str, Any]:
         return {"sends": [], "more_sends": 0}
     found = sends_seen(actor).filter(incident_id=incident.pk).order_by("-pk")
     shown = list(found.select_related("version__notice")[:SENDS_SHOWN])
-    return {"sends": shown, "more_sends": max(0, found.count() - len(shown))}
+    number = found.count() if len(shown) == SENDS_SHOWN else len(shown)
+    return {"sends": shown, "more_sends": max(0, number - len(shown))}
 
 
 def _allowed(actor: Actor, shown: ShownIncident) -> dict[str, Any]:

@@ -34,12 +34,21 @@ def also_ask(source: Source) -> None:
 
 def troubles() -> list[Sentence]:
     """Return what a person should look at now. Each Sentence has a stable code."""
+    stopped = SendingStop.objects.exists()
+    return troubles_among(workers(), [] if stopped else queues(), stopped=stopped)
+
+
+def troubles_among(
+    known: Sequence[WorkerState], lines: Sequence[Queue], *, stopped: bool
+) -> list[Sentence]:
+    """Return what `troubles` does, for a caller that has read all workers and queues just now, and
+    whether all sending is `stopped`."""
     now = database_now()
-    alive = [worker for worker in workers() if not worker.is_lost]
+    alive = [worker for worker in known if not worker.is_lost]
     found = [*_sweep(alive, now), *_clocks(alive), *_connections(budget(), len(alive))]
     found += [*_unreadable(alive), *_standby(standby.observed())]
-    if not SendingStop.objects.exists():
-        found += [said for queue in queues() if (said := _stalled(queue, now))]
+    if not stopped:
+        found += [said for queue in lines if (said := _stalled(queue, now))]
     found += [*ledger_troubles(), *state_troubles()]
     return [*found, *(said for source in _others for said in source())]
 

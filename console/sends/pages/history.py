@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -24,7 +23,7 @@ from console.interactions.selectors import chats_seen, present_name
 from console.sends.asking.own import columns_of
 from console.sends.customers import customer_key_of
 from console.sends.history_filter import DeliveryFilter
-from console.sends.models import Delivery
+from console.sends.models import Delivery, DeliveryStatus
 from console.sends.pages.forms import HistoryForm
 from console.sends.pages.history_asked import (
     address,
@@ -36,7 +35,7 @@ from console.sends.pages.history_asked import (
     presets,
     saved,
 )
-from console.sends.pages.sends import tries
+from console.sends.pages.sends import RETRYABLE, prefetch_tries
 from console.sends.selectors import (
     READERS,
     delivery_entries,
@@ -150,7 +149,9 @@ def delivery_page(
     actor = actor_of(request)
     delivery = delivery_get(actor, delivery_id)
     shows_texts(request, [delivery.interaction_id] if delivery.body else [])
-    prefetch_related_objects([delivery], *tries(actor))
+    prefetch_tries(actor, [delivery])
+    is_unknown = delivery.status == DeliveryStatus.UNKNOWN
+    evidence = list(delivery_evidence(delivery)) if is_unknown else []
     entries = None
     if actor.may(Permission.VIEW_AUDIT):
         entries = delivery_entries(actor, delivery)
@@ -168,8 +169,10 @@ def delivery_page(
         "present_name": present_name(delivery.chat_server_name),
         "answer_text": _pretty(delivery.answer),
         "entries": entries,
-        "resolution": getattr(delivery, "resolution", None),
-        "evidence": (evidence := list(delivery_evidence(delivery))),
+        "retries": delivery.retries.all() if delivery.status in RETRYABLE else (),
+        "late_answers": delivery.late_answers.all() if is_unknown else (),
+        "resolution": getattr(delivery, "resolution", None) if is_unknown else None,
+        "evidence": evidence,
         "may_witness": may_witness(actor, delivery.send) and delivery.erased_at is None,
         "own_word": next((each for each in evidence if each.stands_for(own_refs(actor))), None),
     }

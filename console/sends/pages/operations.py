@@ -17,7 +17,7 @@ from console.sends.control.retention import retention_state
 from console.sends.models import Send, SendStatus
 from console.sends.observe import operations as state
 from console.sends.observe.operations import Queue, WorkerState
-from console.sends.observe.troubles import troubles
+from console.sends.observe.troubles import troubles_among
 from console.sends.selectors import sending_stopped, sends_of
 from console.site.access import actor_of, require
 from console.text.wording import worded
@@ -53,6 +53,8 @@ def operations(request: HttpRequest) -> HttpResponse:
     poll = poll_state()
     is_late = poll_is_late(poll)
     sends, sends_total = _under_way(actor)
+    stopped = sending_stopped()
+    found = troubles_among(workers, queues, stopped=stopped is not None)
     context = {
         "queues": queues,
         "workers": workers,
@@ -60,10 +62,10 @@ def operations(request: HttpRequest) -> HttpResponse:
         "poll": poll or (InteractionPoll() if is_late else None),
         "poll_is_late": is_late,
         "sends": sends,
-        "stopped": sending_stopped(),
+        "stopped": stopped,
         "retention": retention_state(),
         "streams": standings(),
-        "troubles": [worded(each) for each in troubles()],
+        "troubles": [worded(each) for each in found],
         "sends_left": sends_total - len(sends),
         "topics": " ".join(_topics(sends)),
         **_figures(queues, workers),

@@ -24,7 +24,7 @@ def send_number(q: str) -> int | None:
     return int(written[1]) if written else None
 
 
-def send_ids_found(actor: Actor, q: str, most: int = SEARCHED) -> list[int]:
+def send_ids_found(actor: Actor, q: str) -> list[int]:
     """Return the sends that the actor sees and `q` finds: the one with this number, then the newest
     whose notice or sender contains all of the words."""
     number = send_number(q)
@@ -42,8 +42,8 @@ def send_ids_found(actor: Actor, q: str, most: int = SEARCHED) -> list[int]:
         )
     if words:
         for among in _newest(actor):
-            found += among.filter(words).order_by("-pk").values_list("pk", flat=True)[:most]
-    return list(dict.fromkeys([*numbered, *sorted(found, reverse=True)]))[:most]
+            found += among.filter(words).order_by("-pk").values_list("pk", flat=True)[:SEARCHED]
+    return list(dict.fromkeys([*numbered, *sorted(found, reverse=True)]))[:SEARCHED]
 
 
 def _newest(actor: Actor) -> Iterator[QuerySet[Send]]:

@@ -1,8 +1,10 @@
 """The list of sends, and one send with its deliveries."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Prefetch
+from django.core.paginator import Page
+from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -17,7 +19,7 @@ from console.editing.paging import keyset_page, numbered_page
 from console.interactions.selectors import chats_seen, present_names
 from console.sends.control.approval import MOVABLE
 from console.sends.control.pausing import CANCELLABLE
-from console.sends.models import DeliveryStatus, Send, SendStatus
+from console.sends.models import Delivery, DeliveryStatus, Send, SendStatus
 from console.sends.pages.follow_ups import follow_ups
 from console.sends.pages.forms import DeliveryFilterForm, SendFilterForm
 from console.sends.pages.send_search import send_ids_found
@@ -26,6 +28,7 @@ from console.sends.selectors import (
     READERS,
     deliveries_visible,
     not_retried,
+    prefetch_resolutions,
     send_counts,
     send_deliveries,
     send_get,
@@ -80,7 +83,7 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
         "counts": send_counts(send),
         "is_own": is_own,
         "is_late": send.scheduled_at is not None and send.scheduled_at <= now,
-        "shown_status": shown_status(send.status, stopped=sending_stopped() is not None),
+        "shown_status": _shown_status(send),
         "undo_is_over": send.status == SendStatus.HOLDING and send.release_at <= now,
         "stoppable": controls and send.status in CANCELLABLE,
         "pausable": controls and send.status == SendStatus.RUNNING,
@@ -90,6 +93,13 @@ def progress_context(actor: Actor, send_id: int) -> dict[str, Any]:
         **_other_tries(actor, send),
         "paused": _last_paused(send) if send.status == SendStatus.PAUSED else None,
     }
+
+
+def _shown_status(send: Send) -> str:
+    """Return the send's status for its page. One query, if a stop of all sending may hold it."""
+    if shown_status(send.status, stopped=True) == send.status:
+        return send.status
+    return shown_status(send.status, stopped=sending_stopped() is not None)
 
 
 def retryable(send: Send) -> dict[str, int]:
@@ -129,11 +139,13 @@ def send_page(
     context = progress_context(actor, send_id)
     filters = DeliveryFilterForm(request.GET)
     chosen = filters.chosen.get("status", "")
-    page = None
-    if send_deliveries(actor, context["send"]).exists():
-        deliveries = filters.only(send_deliveries(actor, context["send"], status=chosen))
-        deliveries = deliveries.prefetch_related(*tries(actor))
-        page = numbered_page(request, deliveries, DELIVERIES_A_PAGE)
+    deliveries = filters.only(send_deliveries(actor, context["send"], status=chosen))
+    page: Page[Any] | None = numbered_page(request, deliveries, DELIVERIES_A_PAGE)
+    if page:
+        page.object_list = list(page.object_list)
+        prefetch_tries(actor, page.object_list)
+    elif not send_deliveries(actor, context["send"]).exists():
+        page = None
     shows_texts(request, (each.interaction_id for each in page or () if each.body))
     # The part of the page that follows the send has none of them.
     is_part = bool(request.htmx)  # type: ignore[attr-defined]
@@ -161,7 +173,11 @@ def _approval_grade(send: Send) -> str:
     return approval_grades(Action.SEND_APPROVED, [send.pk]).get(str(send.pk), "")
 
 
-def tries(actor: Actor) -> "list[Prefetch[Any, Any, Any]]":
-    """Return prefetches of deliveries' originals and retries, as far as the actor sees them."""
-    found = [Prefetch(name, deliveries_visible(actor)) for name in ("retry_of", "retries")]
-    return [*found, Prefetch("resolution")]
+def prefetch_tries(actor: Actor, deliveries: Sequence[Delivery]) -> None:
+    """Read the originals and retries of deliveries, as far as the actor sees them, and what
+    evidence says of them. What has ended well has no retries."""
+    retried = [each for each in deliveries if each.retry_of_id]
+    prefetch_related_objects(retried, Prefetch("retry_of", deliveries_visible(actor)))
+    may_have = [each for each in deliveries if each.status in RETRYABLE]
+    prefetch_related_objects(may_have, Prefetch("retries", deliveries_visible(actor)))
+    prefetch_resolutions(deliveries)

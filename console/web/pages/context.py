@@ -17,6 +17,7 @@ from console.database.marking import marked
 from console.incidents.selectors import SEERS, incidents_running, playbook_review_queue
 from console.notifications.kinds import kinds_of
 from console.notifications.selectors import heard_in, waiting_parts
+from console.sends.models import SendingStop
 from console.sends.selectors import sending_stopped, sends_awaiting_approval, sends_running
 from console.site.access import actor_of
 from console.text.sentences import term
@@ -42,7 +43,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "demo": bool(settings.DEMO_SIMULATORS),
     }
     if not is_fragment:  # a fragment has no frame
-        context |= _frame(actor) | {"sending_stopped": sending_stopped()}
+        context |= _frame(actor)
         context["distrust"] = _distrust(actor)
         context |= kept_forms(request) | {"unsaved_hours": settings.UNSAVED_HOURS}
         # No live events before the person has chosen a password and given a second factor.
@@ -71,6 +72,7 @@ def _frame(actor: Actor) -> dict[str, Any]:
     heard = heard_in(found)
     return {
         "waiting": found,
+        "sending_stopped": sending_stopped() if found["stopped"] else None,
         "hears": bool(kinds_of(actor)),
         "waiting_total": heard.total,
         "waiting_newest": heard.newest,
@@ -78,7 +80,7 @@ def _frame(actor: Actor) -> dict[str, Any]:
 
 
 def _parts(actor: Actor) -> dict[str, Part]:
-    found = waiting_parts(actor)
+    found = {**waiting_parts(actor), "stopped": count_of(SendingStop.objects.values("pk"))}
     if actor.may(Permission.REVIEW_CATALOGUE):
         found["review"] = count_of(review_queue(actor).values("pk"))
         found["presets"] = count_of(preset_review_queue(actor).values("pk"))

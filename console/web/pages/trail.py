@@ -3,7 +3,6 @@
 It is here because the ledger, which all else is built on, knows nothing of people.
 """
 
-from operator import itemgetter
 from time import monotonic
 from typing import Any
 
@@ -15,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from console.actors import Actor, Permission
-from console.audit.actions import Action
 from console.audit.checkpoints import own_public_key
 from console.audit.downloads import ledger_download
 from console.audit.selectors import (
@@ -86,20 +84,12 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
         "error": form.error or ended.error,
         "heading": ended.heading,
         "form": form,
-        "actions": action_choices(form.chosen.get("action", "")),
+        "chosen_action": form.chosen.get("action", ""),
         "filtered": form.is_filled,
         "export_formats": ExportFormat.choices,
     }
     status = ended.status if ended.error else form.http_status
     return ended.said_by(render(request, "audit/trail.html", context, status=status))
-
-
-def action_choices(chosen: str) -> list[tuple[str, str]]:
-    """Return all actions, sorted by label. An unknown one from an older address comes first."""
-    choices = sorted(((value, str(label)) for value, label in Action.choices), key=itemgetter(1))
-    if chosen and chosen not in Action.values:
-        choices.insert(0, (chosen, chosen))
-    return choices
 
 
 @require_POST

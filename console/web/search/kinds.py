@@ -17,7 +17,13 @@ from console.accounts.selectors import api_clients, teams, users
 from console.actors import Actor, Permission
 from console.catalogue.kinds import traits
 from console.catalogue.models import CannedNotice, NoticeVersion
-from console.catalogue.selectors import SEARCHED, notices, presets, sendable_versions
+from console.catalogue.selectors import (
+    SEARCHED,
+    notices,
+    notices_ranked,
+    presets,
+    sendable_versions,
+)
 from console.interactions.models import Interaction
 from console.interactions.pages.chat_search import chats_by_id, chats_found
 from console.interactions.selectors import chat_servers
@@ -57,15 +63,14 @@ def _known(*facts: object) -> list[str]:
 
 
 def find_notices(actor: Actor, asked: str) -> Group:
-    found = notices(actor, q=asked)
-    best = list(found.values_list("pk", flat=True)[: MOST_A_GROUP + 1])
+    ranked = notices_ranked(actor, asked)
+    count, best = len(ranked), ranked[:MOST_A_GROUP]
     # Load details only for these, not for all ranked notices.
-    by_pk = notices(actor).in_bulk(best[:MOST_A_GROUP])
+    by_pk = notices(actor).in_bulk(best)
     shown = [by_pk[pk] for pk in best if pk in by_pk]
     group = Group("notices", _("Notices"), notice_hits(shown, asked))
-    if len(best) <= MOST_A_GROUP:
+    if count <= MOST_A_GROUP:
         return group
-    count = found.count()
     # Ranking stops at SEARCHED, so the total is unknown then.
     words = _more(count, _("Notices")) if count < SEARCHED else _("More in Notices")
     return Group(group.name, group.label, group.hits, _page("notice-list", asked), words)
@@ -107,7 +112,7 @@ def _visibilities(found: Sequence[CannedNotice]) -> dict[int, str]:
 
 def find_sendable(actor: Actor, asked: str) -> Group:
     """Find notices that can be sent now. Each hit opens the board with the notice chosen."""
-    best = list(notices(actor, q=asked).values_list("pk", flat=True)[:MOST_A_GROUP])
+    best = notices_ranked(actor, asked)[:MOST_A_GROUP]
     versions = {v.notice_id: v for v in sendable_versions(actor).filter(notice__in=best)}
     plain = asked.strip().removeprefix("/")
     hits = [
@@ -218,12 +223,12 @@ def _history(chat_id: str, customer: str, facts: list[str], moment: Any) -> Hit:
 
 
 def find_sends(actor: Actor, asked: str) -> Group:
-    ids = send_ids_found(actor, asked, MOST_A_GROUP + 1)
+    ids = send_ids_found(actor, asked)
     hits = send_hits(sends_of(actor, ids[:MOST_A_GROUP]), asked)
     if len(ids) <= MOST_A_GROUP:
         return Group("sends", _("Sends"), hits)
-    count = len(send_ids_found(actor, asked))
-    return Group("sends", _("Sends"), hits, _page("send-list", asked), _more(count, _("Sends")))
+    words = _more(len(ids), _("Sends"))
+    return Group("sends", _("Sends"), hits, _page("send-list", asked), words)
 
 
 def send_hits(found: Iterable[Send], asked: str = "") -> list[Hit]:

@@ -1,20 +1,25 @@
 """Rows of lists that are drawn once a process (console.web.kept), with all that each may show."""
 
 import json
+from operator import itemgetter
 from typing import Any
 
 from django import template
+from django.forms import BoundField
 from django.utils.safestring import SafeString
 
 from console.accounts.approvals.grades import grade_words
+from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.catalogue.models import NoticeVersion
 from console.incidents.models import StageTarget
 from console.sends.models import Delivery, DeliveryStatus
+from console.sends.pages.forms import HistoryForm
+from console.sends.pages.sends import RETRYABLE
 from console.sends.timeline import Sent
 from console.text.wording import worded
 from console.web.board.rows import Row
-from console.web.kept import part
+from console.web.kept import part, part_with_form
 from console.web.templatetags.console_ui import OUTCOMES, while_stopped
 from console.web.templatetags.states import evidence_words, late_answer
 from console.web.templatetags.texts import picker_text
@@ -77,10 +82,16 @@ def send_delivery_row(context: Context, delivery: Delivery) -> SafeString:
         "attempted_at": delivery.attempted_at,
         "retry_of": delivery.retry_of_id,
         "retry_of_send": delivery.retry_of.send_id if delivery.retry_of else None,
-        "retries": tuple((each.pk, each.send_id) for each in delivery.retries.all()),
+        "retries": _retries(delivery),
         **_of_delivery(context, delivery),
     }
     return part("sends/_delivery_row.html", values)
+
+
+def _retries(delivery: Delivery) -> tuple[tuple[int, int], ...]:
+    if delivery.status not in RETRYABLE:
+        return ()
+    return tuple((each.pk, each.send_id) for each in delivery.retries.all())
 
 
 def _of_delivery(context: Context, delivery: Delivery) -> dict[str, Any]:
@@ -232,6 +243,18 @@ def notice_cells(context: Context, notice: Any) -> SafeString:
     return part("catalogue/_notice_cells.html", values)
 
 
+@register.simple_tag(takes_context=True)
+def notice_star(context: Context, notice: Any, is_favourite: bool, back: str = "") -> SafeString:
+    """Show whether a notice is one of the person's favourites, and the button that changes it."""
+    values = {
+        "key": notice.key,
+        "title": notice.title,
+        "starred": bool(is_favourite),
+        "back": back,
+    }
+    return part_with_form("catalogue/_star.html", values, str(context["csrf_token"]))
+
+
 @register.simple_tag
 def trail_row(entry: AuditEntry) -> SafeString:
     values = {
@@ -250,3 +273,49 @@ def trail_row(entry: AuditEntry) -> SafeString:
         "data": json.dumps(entry.data, ensure_ascii=False),
     }
     return part("audit/_entry.html", values)
+
+
+# --- Filters: what can be chosen in them is the same for everybody --------------------------------
+
+
+@register.simple_tag
+def filter_select(field: BoundField, words: str = "") -> SafeString:
+    """Show a filter's choices, with what is chosen."""
+    value, choices = field.value(), field.field.choices  # type: ignore[attr-defined]
+    values = {
+        "name": field.name,
+        "words": str(words or field.label),
+        "is_set": bool(value),
+        "chosen": str(value),
+        "choices": tuple((str(each), str(label)) for each, label in choices),
+    }
+    return part("ui/filter_select.html", values)
+
+
+@register.simple_tag
+def action_select(chosen: str, shown: str | None) -> SafeString:
+    """Show all actions to choose from. `chosen` is one, even if an older console had it."""
+    return part("audit/_action_select.html", {"chosen": chosen, "shown": shown or ""})
+
+
+@register.simple_tag
+def action_choices(chosen: str) -> list[tuple[str, str]]:
+    """Return all actions, sorted by label. An unknown one from an older address comes first."""
+    choices = sorted(((value, str(label)) for value, label in Action.choices), key=itemgetter(1))
+    if chosen and chosen not in Action.values:
+        choices.insert(0, (chosen, chosen))
+    return choices
+
+
+@register.simple_tag
+def history_filters(form: HistoryForm) -> SafeString:
+    """Show each filter of the history by itself, with what the address says of it."""
+    asked = tuple((name, form.data[name]) for name in form.fields if name in form.data)
+    return part("sends/_history_filters.html", {"asked": asked})
+
+
+@register.simple_tag
+def history_form(asked: tuple[tuple[str, str], ...]) -> HistoryForm:
+    form = HistoryForm(dict(asked))
+    form.full_clean()
+    return form
