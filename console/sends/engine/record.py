@@ -349,7 +349,8 @@ def _tidy_up(
         if bad or _is_any_over(send_ids):
             finished = sends_finish(send_ids)
             going_on = set(send_ids).union(bad).difference(finished)
-            sends_watch(going_on, bad=going_on.intersection(bad))
+            if going_on:
+                sends_watch(going_on, bad=going_on.intersection(bad))
         if came_back:
             deliveries_abandon()
     except DatabaseError:
