@@ -22,6 +22,8 @@ from tools.scale.filling import fill
 
 pytestmark = pytest.mark.django_db
 NUMBER, PAGE = 3000, 101
+# In each statement that asks the index of texts.
+BY_TEXTS = '("sends_historypart"."last_id" + '
 
 
 @pytest.fixture
@@ -132,7 +134,7 @@ def at_rest(person: User, **given: str) -> tuple[int, int]:
 
 def test_where_all_lies_at_rest_nothing_else_is_read(history: None, auditor: User) -> None:
     """Each eighth part has what ended as unknown, or some other that is not at rest."""
-    ranges, others = at_rest(auditor, q="Martin")
+    ranges, others = at_rest(auditor, q="王小")
     assert ranges > 5
     assert 0 < others < ranges / 2
     assert at_rest(auditor, status="unknown")[0] == 0
@@ -143,17 +145,25 @@ def test_no_more_deliveries_are_read_out_than_are_needed(
     history: None, auditor: User, order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[int] = []
-    real = search._Search._ids_in
+    real = search._Search._fitting
 
     def noted(self: Any, *given: Any) -> Any:
         found = real(self, *given)
         read.append(len(found))
         return found
 
-    monkeypatch.setattr(search._Search, "_ids_in", noted)
+    monkeypatch.setattr(search._Search, "_fitting", noted)
     given = DeliveryFilter.from_mapping({"status": "delivered"})
     assert len(history_search(auditor.to_actor(), given).order_by(order)[:PAGE]) == PAGE
     assert max(read) <= PAGE
+
+
+def test_a_page_takes_few_statements(history: None, auditor: User) -> None:
+    """Nearly each part that has this has it once, and some of the sends have it in their notice."""
+    read = statements(auditor, q="f1")
+    deliveries = [sql for sql in read if "part(first_id, last_id)" in sql]
+    assert len(deliveries) <= 3, deliveries
+    assert len([sql for sql in read if sql.startswith("SET ")]) <= 8
 
 
 def test_for_others_their_sends_decide(history: None, supervisor: User) -> None:
@@ -187,8 +197,7 @@ def test_what_is_nowhere_takes_few_statements(
     found = history_search(auditor.to_actor(), DeliveryFilter.from_mapping({"q": "xylophonist"}))
     with CaptureQueriesContext(connection) as captured:
         assert found.order_by(order)[:PAGE] == []
-    by_index = '("sends_historypart"."last_id" + 0)'
-    asked = [each["sql"] for each in captured.captured_queries if by_index in each["sql"]]
+    asked = [each["sql"] for each in captured.captured_queries if BY_TEXTS in each["sql"]]
     assert 1 <= len(asked) <= 3, asked
 
 
@@ -240,22 +249,31 @@ def statements_of_nothing(person: User, **given: str) -> list[str]:
     return [each["sql"] for each in captured.captured_queries]
 
 
-def test_facts_are_read_along_their_index_and_nothing_else_is(history: None, auditor: User) -> None:
+# What only the statements of each kind have.
+KINDS = {"facts": "sends_historyfact", "near": '"has_text"', "texts": BY_TEXTS}
+
+
+def test_parts_are_read_along_an_index_unless_by_their_texts(history: None, auditor: User) -> None:
     """PostgreSQL takes a frequent value for an average one: with the statistics of a test it reads
     along the index anyway, so that its setting is looked at."""
-    seen: dict[bool, set[str]] = {True: set(), False: set()}
+    seen: dict[str, set[str]] = {kind: set() for kind in KINDS}
 
     def look(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.lstrip().startswith("SELECT"):
-            with connection.connection.cursor() as cursor:
-                cursor.execute("SHOW enable_bitmapscan")
-                seen["sends_historyfact" in sql].add(cursor.fetchone()[0])
+        for kind, name in KINDS.items():
+            if name in sql:
+                with connection.connection.cursor() as cursor:
+                    cursor.execute("SHOW enable_bitmapscan")
+                    seen[kind].add(cursor.fetchone()[0])
         return execute(sql, params, many, context)
 
-    given = DeliveryFilter.from_mapping({"notice": "years-1"})
     with connection.execute_wrapper(look):
-        assert history_search(auditor.to_actor(), given).order_by("pk")[:PAGE]
-    assert seen == {True: {"off"}, False: {"on"}}
+        for given in ({"notice": "years-1"}, {"q": "Martin", "notice": "years-12"}):
+            found = history_search(auditor.to_actor(), DeliveryFilter.from_mapping(given))
+            assert found.order_by("pk")[:PAGE]
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW enable_bitmapscan")
+            assert cursor.fetchone() == ("on",)
+    assert seen == {"facts": {"off"}, "near": {"off"}, "texts": {"on"}}
 
 
 @pytest.mark.parametrize("column", ["text", "marks"])

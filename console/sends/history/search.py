@@ -7,13 +7,14 @@ its own. What is not over yet, or was not written to parts yet, is read itself.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, islice
 from math import ceil
 from typing import Any, Self
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, prefetch_related_objects
+from django.db.models import BooleanField, F, Q, QuerySet, prefetch_related_objects
+from django.db.models.expressions import RawSQL
 
 from console.catalogue.models import NoticeVersion
 from console.database.reading import alias_here, connection_here
@@ -24,6 +25,7 @@ from console.sends.history.sources import (
     Facts,
     Part,
     Place,
+    in_order,
     parts_with,
     parts_with_text,
     places_of_time,
@@ -32,7 +34,7 @@ from console.sends.history_filter import UNRESOLVED, DeliveryFilter
 from console.sends.history_models import HistoryPart, Origin
 from console.sends.models import Delivery, DeliveryStatus, Resolution, Send
 
-PARTS_AT_ONCE, GROWTH, PARTS_MOST = 8, 2, 64
+PARTS_AT_ONCE, GROWTH, PARTS_MOST = 8, 3, 64
 # Parts that are so near to each other are read as one.
 NEIGHBOURS_WITHIN = 16
 # More sends than this are compared by the database.
@@ -44,8 +46,10 @@ BESIDE = ("send__version__notice",)
 # OFFSET makes PostgreSQL read the rows by the key, and not all of a send.
 _IN_PARTS = """
 SELECT found.* FROM unnest(%s::bigint[], %s::bigint[]) AS part(first_id, last_id)
+CROSS JOIN (SELECT %s::bigint[] AS sends, %s::bigint[] AS wholes) of
 CROSS JOIN LATERAL ({rows} OFFSET 0) found
-WHERE found.send_id = ANY(%s) ORDER BY found.id {order} LIMIT %s"""
+WHERE found.send_id = ANY(of.sends) ORDER BY found.id {order} LIMIT %s"""
+_OF_WHOLE_SEND = RawSQL('"sends_delivery"."send_id" = ANY(of.wholes)', (), BooleanField())
 # Nearly all that is over lies at rest. Where all ids of a part do, the other table is not asked.
 # Unknown deliveries never do.
 _OF_BOTH_TABLES = """
@@ -140,7 +144,7 @@ class Found:
             with _by_indexes():
                 found = set(self._not_in_parts(most))
             places = places_of_time(asked.since, asked.until, self._place)
-            with _by_indexes():
+            with _by_indexes(), in_order():
                 origins = None if self._limits is None else self._limits.origins
                 found |= _Search(origins, asked, self._place, places, rows).ids(most)
         return sorted(found, reverse=self._place.newest_first)[:most]
@@ -149,6 +153,8 @@ class Found:
         """Return what fits of sends that have no parts."""
         without = Send.objects.filter(is_searchable=False).order_by("pk").values_list("pk")
         listed = [pk for (pk,) in without[: LISTED_MOST + 1]]
+        if not listed:
+            return []
         sends: Any = listed if len(listed) <= LISTED_MOST else without.order_by()
         place = self._place
         found = self._visible.filter(
@@ -236,8 +242,9 @@ class _Search:
                 if last >= edge if newest_first else last <= edge:
                     break
             read += len(parts)
-            # No more than are likely to be enough, if as many fit in each as until now.
+            # Hardly more than are likely to be enough, if as many fit in each as until now.
             likely = ceil((most - len(found)) * read / len(found)) if found else PARTS_MOST
+            likely += likely // 8 + 2
             size = min(size * GROWTH, max(likely, PARTS_AT_ONCE), PARTS_MOST)
         return found
 
@@ -275,24 +282,32 @@ class _Search:
             yield Part(pk, pk, send_id, is_whole=False)
 
     def _fitting(self, parts: list[Part], most: int) -> set[int]:
-        """Return the ids of what fits in these parts: up to `most` of each kind, the first."""
+        """Return the ids of what fits in these parts: up to `most`, the first."""
         if self._filter.resolution not in ("", UNRESOLVED):
             ids = [part.first_id for part in parts]
             fitting = Delivery.objects.filter(self._filter.to_condition(), pk__in=ids)
             return set(fitting.values_list("pk", flat=True))
-        found: set[int] = set()
-        for is_whole, condition in ((True, Q()), (False, self._text_condition())):
-            such = [part for part in parts if part.is_whole == is_whole]
-            found |= self._ids_in(such, condition, most)
-        return found
+        first_ids, last_ids = zip(
+            *ranges((part.first_id, part.last_id) for part in parts), strict=True
+        )
+        # Other sends may have ids between those of a part.
+        sends = list({part.send_id for part in parts})
+        wholes = list({part.send_id for part in parts if part.is_whole})
+        sql, values = self._in_parts
+        limits = [list(first_ids), list(last_ids), sends, wholes, *values, most]
+        found = {row.pk: row for row in Delivery.objects.raw(sql, limits)}
+        if self._rows is not None:
+            self._rows |= found
+        return set(found)
 
-    def _ids_in(self, parts: list[Part], condition: Q, most: int) -> set[int]:
-        """Return the ids of deliveries of these parts that fit, and are such: the first `most`."""
-        if not parts:
-            return set()
+    @cached_property
+    def _in_parts(self) -> tuple[str, tuple[Any, ...]]:
+        """The statement that reads the deliveries of parts that fit, and its values."""
         fitting = Delivery.objects.filter(
-            condition, self._row_condition, pk__gt=self._place.after, pk__lt=self._place.before
+            self._row_condition, pk__gt=self._place.after, pk__lt=self._place.before
         ).order_by()
+        if self._filter.q:
+            fitting = fitting.filter(Q(_OF_WHOLE_SEND) | self._text_condition())
         only_ids = fitting if self._rows is not None else fitting.only("pk", "send_id")
         rows, values = only_ids.extra(
             where=["sends_delivery.id BETWEEN part.first_id AND part.last_id"]
@@ -302,17 +317,8 @@ class _Search:
             at_rest = rows.replace(table, ' FROM at_rest AS "sends_delivery"', 1)
             others = rows.replace(table, ' FROM ONLY "sends_delivery"', 1)
             rows, values = _OF_BOTH_TABLES.format(at_rest=at_rest, others=others), values * 2
-        sql = _IN_PARTS.format(rows=rows, order="DESC" if self._place.newest_first else "ASC")
-        first_ids, last_ids = zip(
-            *ranges((part.first_id, part.last_id) for part in parts), strict=True
-        )
-        # Other sends may have ids between those of a part.
-        sends = list({part.send_id for part in parts})
-        limits = [list(first_ids), list(last_ids), *values, sends, most]
-        found = {row.pk: row for row in Delivery.objects.raw(sql, limits)}
-        if self._rows is not None:
-            self._rows |= found
-        return set(found)
+        order = "DESC" if self._place.newest_first else "ASC"
+        return _IN_PARTS.format(rows=rows, order=order), values
 
     def _read_row_condition(self) -> Q:
         """Return what each delivery must be, beside what its send is."""

@@ -188,7 +188,7 @@ def _with_keys(
     limits = [place.after if place.newest_first else place.reach, place.before, each_most]
     found: dict[Key, list[Part]] = {key: [] for key in behind}
     listed = list(behind)
-    with _in_order(), connection_here().cursor() as cursor:
+    with connection_here().cursor() as cursor:
         cursor.execute(
             sql, [*values, list(behind.values()), *map(list, keys.compared.values()), *limits]
         )
@@ -198,13 +198,22 @@ def _with_keys(
 
 
 @contextmanager
-def _in_order() -> Iterator[None]:
+def in_order() -> Iterator[None]:
     """Read along an index. PostgreSQL takes a frequent value for an average one, and would read
     and sort all that it has."""
     with connection_here().cursor() as cursor:
         cursor.execute("SET LOCAL enable_bitmapscan = off")
         yield
         cursor.execute("SET LOCAL enable_bitmapscan TO DEFAULT")
+
+
+@contextmanager
+def _in_no_order() -> Iterator[None]:
+    """Read by the index of texts, which has no order: within `in_order`."""
+    with connection_here().cursor() as cursor:
+        cursor.execute("SET LOCAL enable_bitmapscan = on")
+        yield
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
 
 
 def parts_with_text(
@@ -264,7 +273,8 @@ def _by_their_index(
             within, fitting, last__gt=begin, last__lt=end, first_id__lt=place.before
         )
         rows = parts.order_by().values_list("last_id", "first_id", "send_id")
-        found = sorted((Part(*row, False) for row in rows), reverse=place.newest_first)
+        with _in_no_order():
+            found = sorted((Part(*row, False) for row in rows), reverse=place.newest_first)
         yield from found
         number, covered = number + len(found), covered + end - begin
         low, high = (low, begin + 1) if place.newest_first else (end - 1, high)
@@ -321,8 +331,7 @@ def _nearest(
         has_text=ExpressionWrapper(fitting, BooleanField()),
         is_whole=ExpressionWrapper(_any_of(wholes), BooleanField()),
     )
-    with _in_order():
-        return list(map(_Near._make, said.values_list(*_Near._fields)[:most]))
+    return list(map(_Near._make, said.values_list(*_Near._fields)[:most]))
 
 
 def _any_of(wholes: Sequence[Facts]) -> Q:
