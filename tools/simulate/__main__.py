@@ -18,6 +18,7 @@ HOLDS, BROKEN, NOT_FOUND = 0, 1, 2
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.simulate", description=__doc__)
     parser.add_argument("--hours", type=float, default=1_000.0, help="how long, simulated")
+    parser.add_argument("--day-hours", type=float, default=DAY_HOURS, help="of each day, at most")
     parser.add_argument("--seed", default="", help="a number; with /n the n-th day of it alone")
     parser.add_argument("--planted", default="", help="a mistake to be found (planted.py)")
     parser.add_argument("--processes", type=int, default=2)
@@ -56,7 +57,7 @@ def main() -> int:
         return max(_search(name, seed, arguments.minutes) for name in names)
     print(f"make simulate HOURS={arguments.hours:g} SEED={seed}", flush=True)
     began, total = time.monotonic(), Total()
-    for day in simulate(arguments.hours, seed, arguments.processes):
+    for day in simulate(arguments.hours, seed, arguments.processes, arguments.day_hours):
         total.add(day)
         if total.violation is not None:
             break

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 DAY_HOURS = 24.0
 
 
-def days(hours: float, seed: str) -> Iterator[tuple[str, float]]:
-    """Return the seed and the hours of each day."""
+def days(hours: float, seed: str, day_hours: float) -> Iterator[tuple[str, float]]:
+    """Return the seed and the hours of each day, of which none is longer than `day_hours`."""
     if "/" in seed:
-        yield seed, min(hours, DAY_HOURS)
+        yield seed, min(hours, day_hours)
         return
-    for number in range(math.ceil(hours / DAY_HOURS)):
-        yield f"{seed}/{number}", min(DAY_HOURS, hours - number * DAY_HOURS)
+    for number in range(math.ceil(hours / day_hours)):
+        yield f"{seed}/{number}", min(day_hours, hours - number * day_hours)
 
 
 def one_day(seed: str, hours: float) -> "DayResult":
@@ -31,9 +31,11 @@ def one_day(seed: str, hours: float) -> "DayResult":
     return simulate_day(seed, hours)
 
 
-def simulate(hours: float, seed: str, processes: int) -> "Iterator[DayResult]":
+def simulate(
+    hours: float, seed: str, processes: int, day_hours: float = DAY_HOURS
+) -> "Iterator[DayResult]":
     """Simulate all days, and return what came out of each, in their order."""
-    left = days(hours, seed)
+    left = days(hours, seed, day_hours)
     with ProcessPoolExecutor(processes, get_context("spawn"), prepare) as pool:
         running: list[Future[DayResult]] = []
         try:
