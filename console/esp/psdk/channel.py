@@ -50,6 +50,7 @@ class _Call:
     due: float
     has_begun: bool = False  # Java was told to send it
     is_over: bool = False  # it must not begin any more
+    is_back: bool = False  # Java waits for it no more
 
 
 class PsdkChannel:
@@ -212,6 +213,7 @@ class PsdkChannel:
 
     def _finish(self, call: _Call, outcome: Outcome | None) -> None:
         """Take what a thread brings. Where it has no outcome, the deadline ends the request."""
+        call.is_back = True
         if outcome is not None and self._calls.pop(call.reference_id, None) is not None:
             if not outcome.is_answer and outcome.retryable:
                 self._fail(outcome.why)  # otherwise it says nothing about the connection
@@ -294,7 +296,7 @@ class PsdkChannel:
             refusal = term(
                 "{peer} left a request without an answer for {seconds:g} seconds.", **words
             )
-            if call.late is not None:
+            if call.late is not None and not call.is_back:
                 self._given_up[call.reference_id] = call
         self._fail(refusal)
         self._end(call, outcome)

@@ -318,9 +318,10 @@ async def threads_known_to_java(url: str) -> list[int]:
 
 
 async def late(
-    url: str, seconds: float, listen: list[float], grace: float = 60.0
+    url: str, seconds: float, listen: list[float], grace: float = 60.0, still: float = 0.0
 ) -> dict[str, Any]:
-    """What was told of a request whose answer comes late, and how long closing took."""
+    """What was told of a request whose answer comes late, and how long closing took. The event loop
+    stands `still` for so many seconds when Java has the request."""
     opened = await open_channel(
         url,
         connect_timeout=20.0,
@@ -334,6 +335,10 @@ async def late(
         lambda outcome: told.append(["settled", shown(outcome)]),
         late=lambda outcome: told.append(["late", shown(outcome)]),
     )
+    if still:
+        while not all(call.has_begun for call in opened._calls.values()):
+            await asyncio.sleep(0.001)
+        time.sleep(still)
     while not told:
         await asyncio.sleep(0.01)
     refused = await opened.submit(request_of({"text": "after it"}))

@@ -341,6 +341,21 @@ def test_after_the_grace_nobody_waits(java: JavaProcess) -> None:
     assert played["took"] < 20
 
 
+def test_nobody_waits_for_what_java_gave_up_during_a_standstill(java: JavaProcess) -> None:
+    """The event loop hears that Java waits no more before it looks at the clock."""
+    with beside(silence) as port:
+        played = java.play(
+            "late",
+            url=f"psdk://127.0.0.1:{port}",
+            seconds=BEGUN_SECONDS,
+            listen=[40.0],
+            grace=0.2,
+            still=BEGUN_SECONDS + 1.0,
+        )
+    assert [how for how, _outcome in played["told"]] == ["settled"]
+    assert played["took"] < 20
+
+
 def test_what_is_past_its_deadline_before_it_is_built_is_not_sent(java: JavaProcess) -> None:
     came = bytearray()
 
