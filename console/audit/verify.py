@@ -347,7 +347,7 @@ def _cut(lines: Sequence[bytes], head: Head) -> _Cut | None:
     begins, marks, rests = zip(*[entry.rpartition(_PREVIOUS) for entry in entries], strict=True)
     previous = (head.hash + raw.hex())[:-64].encode()
     seqs = range(head.seq + 1, head.seq + 1 + len(lines))
-    numbers = "".join([f'","seq":{seq},' for seq in seqs]).encode()
+    numbers = ('","seq":' + ',","seq":'.join(map(str, seqs)) + ",").encode()
     place = 64 + len(numbers) // len(lines)
     if (
         b"".join(map(_PREVIOUS_HASH, rests)) != previous
@@ -361,7 +361,8 @@ def _cut(lines: Sequence[bytes], head: Head) -> _Cut | None:
     if not _NOTED.isdisjoint(kind[-8:] for kind in kinds):
         watched = [n for n, each in enumerate(begins) if each[11:19] in _BEGINNINGS]
         revokes = any(each.startswith(_REVOKED) for each in begins)
-    times = [each[(at := each.find(_AT) + len(_AT)) : at + _TIME_SIZE] for each in begins]
+    at, skip, size = _AT, len(_AT), _TIME_SIZE
+    times = [each[(begin := each.find(at) + skip) : begin + size] for each in begins]
     return _Cut(entries, raw, contents, None if revokes else (min(times), max(times)), watched)
 
 
