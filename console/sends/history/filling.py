@@ -137,7 +137,7 @@ class _Part(msgspec.Struct):
 
 
 class _Fact(msgspec.Struct):
-    part: int
+    part_id: int
     send_id: int
     origin_id: int
     version_id: int
@@ -157,9 +157,9 @@ RETURNING last_id, id
 WRITE_FACTS = """
 INSERT INTO sends_historyfact (part_id, send_id, origin_id, version_id, chat_server_name, status,
     first_id, last_id)
-SELECT part, send_id, origin_id, version_id, chat_server_name, status, first_id, last_id
+SELECT part_id, send_id, origin_id, version_id, chat_server_name, status, first_id, last_id
 FROM json_to_recordset(%(facts)s::json) AS fact(
-    part bigint, send_id bigint, origin_id bigint, version_id bigint, chat_server_name text,
+    part_id bigint, send_id bigint, origin_id bigint, version_id bigint, chat_server_name text,
     status text, first_id bigint, last_id bigint)
 """
 
@@ -167,33 +167,30 @@ FROM json_to_recordset(%(facts)s::json) AS fact(
 def _write(
     waiting: list[list[_Row]], sends: dict[int, Send], origins: dict[tuple[str, str, str], int]
 ) -> None:
-    parts: list[_Part] = []
-    facts: list[_Fact] = []
-    for rows in waiting:
-        send = sends[rows[0].send_id]
-        origin_id = origins[_origin(send)]
-        for begin in range(0, len(rows), PART_MOST):
-            parts.append(_part(rows[begin : begin + PART_MOST], send, origin_id))
-        first_id, last_id = rows[0].pk, rows[-1].pk
-        facts += [
-            _Fact(
-                last_id,
-                send.pk,
-                origin_id,
-                send.version_id,
-                server,
-                status,
-                first_id,
-                last_id,
-            )
-            for status, server in _facts(rows)
-        ]
+    parts = [
+        _part(rows[begin : begin + PART_MOST], sends[rows[0].send_id], origins)
+        for rows in waiting
+        for begin in range(0, len(rows), PART_MOST)
+    ]
     if not parts:
         return
-    written = dict(execute_rows(WRITE_PARTS, {"parts": _json(parts)}))
+    ids = dict(execute_rows(WRITE_PARTS, {"parts": _json(parts)}))
     _note_times(waiting)
-    for fact in facts:  # the part that ends with it
-        fact.part = written[fact.part]
+    facts = [
+        _Fact(
+            part_id=ids[rows[-1].pk],
+            send_id=send.pk,
+            origin_id=origins[_origin(send)],
+            version_id=send.version_id,
+            chat_server_name=server,
+            status=status,
+            first_id=rows[0].pk,
+            last_id=rows[-1].pk,
+        )
+        for rows in waiting
+        for send in [sends[rows[0].send_id]]
+        for status, server in _facts(rows)
+    ]
     execute_rows(WRITE_FACTS, {"facts": _json(facts)})
 
 
@@ -201,8 +198,8 @@ def _json(values: list[Any]) -> str:
     return msgspec.json.encode(values).decode()
 
 
-def _part(rows: list[_Row], send: Send, origin_id: int) -> _Part:
-    last_id = rows[-1].pk
+def _part(rows: list[_Row], send: Send, origins: dict[tuple[str, str, str], int]) -> _Part:
+    last_id, origin_id = rows[-1].pk, origins[_origin(send)]
     return _Part(
         send_id=send.pk,
         first_id=rows[0].pk,
