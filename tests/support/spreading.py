@@ -40,6 +40,7 @@ GROUPS = {
         "tests/pages/test_embedding_in_browser.py",
         "tests/pages/test_import_in_browser.py",
         "tests/pages/test_living_board.py",
+        "tests/pages/test_nothing_moves.py",
         "tests/pages/test_unanswered_in_browser.py",
         "tests/pages/test_unsaved_in_browser.py",
     ),
