@@ -1,8 +1,5 @@
 """Periodic jobs of the ledger."""
 
-from collections.abc import Callable
-
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import transaction
 from procrastinate import JobContext
@@ -17,7 +14,7 @@ from console.audit.state.running import state_check_begin, state_check_go_on
 from console.audit.tlog.making import PIECES_A_RUN, TILES_A_RUN, tree_make
 from console.audit.witnessing.collecting import cosignatures_collect
 from console.audit.witnessing.timestamps import timestamp_make
-from console.database.sessions import patient
+from console.database.job_sessions import in_own_thread
 
 TREE, WITNESSES = "console.audit.tasks.tree", "console.audit.tasks.witnesses"
 LOCKS = {TREE: "tree", WITNESSES: "witnesses"}
@@ -70,14 +67,9 @@ def _later(name: str) -> None:
 @app.task(name="console.audit.tasks.compare_state", queueing_lock="compare_state")
 async def compare_state(timestamp: int) -> None:
     """Every night, compare the state with the ledger, part by part."""
-    if settings.STATE_CHECK and await sync_to_async(_patiently)(state_check_begin):
-        while await sync_to_async(_patiently)(state_check_go_on):
+    if settings.STATE_CHECK and await in_own_thread(state_check_begin):
+        while await in_own_thread(state_check_go_on):
             pass
-
-
-def _patiently(work: Callable[[], bool]) -> bool:
-    with patient():
-        return work()
 
 
 @app.periodic(cron="* * * * * */5")

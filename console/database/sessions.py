@@ -11,14 +11,12 @@ that has not come a little later will never come.
 
 import threading
 import time
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import psycopg
 from django.conf import settings
-from django.db import connection
 from psycopg import errors
 from psycopg.sql import SQL, Composed, Literal
 from psycopg.waiting import Ready
@@ -77,17 +75,6 @@ def use_limits(limits: Limits) -> None:
 def use_limits_in_thread(limits: Limits | None) -> None:
     """Give these limits to the sessions that this thread opens from now on. None: its process's."""
     _thread.limits = limits
-
-
-@contextmanager
-def patient() -> Iterator[None]:
-    """Let statements of this thread's session take as long as those of jobs."""
-    connection.ensure_connection()
-    set_limits(connection.connection, JOB)
-    try:
-        yield
-    finally:
-        connection.close()
 
 
 def set_limits(

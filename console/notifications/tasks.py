@@ -1,9 +1,9 @@
 """Background jobs of notifications. They take one job slot in one worker."""
 
-from asgiref.sync import sync_to_async
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from console.database.job_sessions import in_own_thread
 from console.notifications.courier import carry
 from console.notifications.services import matters_forget, matters_gather, matters_press
 from console.sends.engine.dispatcher import Dispatch
@@ -13,8 +13,8 @@ from console.sends.engine.dispatcher import Dispatch
 @app.task(name="console.notifications.tasks.tell", queueing_lock="notifications", pass_context=True)
 async def tell(context: JobContext, timestamp: int) -> None:
     """Find what waits for somebody, remind of it, and send what is due, every two seconds."""
-    await sync_to_async(matters_gather)()
-    await sync_to_async(matters_press)()
+    await in_own_thread(matters_gather)
+    await in_own_thread(matters_press)
     dispatch: Dispatch = context.additional_context["dispatch"]
     await carry(dispatch.stopping)
 
@@ -23,5 +23,5 @@ async def tell(context: JobContext, timestamp: int) -> None:
 @app.task(name="console.notifications.tasks.forget", queueing_lock="notifications-forget")
 async def forget(timestamp: int) -> None:
     """Delete what ended long ago, every night."""
-    while await sync_to_async(matters_forget)():
+    while await in_own_thread(matters_forget):
         pass

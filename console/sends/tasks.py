@@ -1,16 +1,15 @@
 """The jobs that procrastinate runs. A job says that there is work; services and drains do it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import transaction
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from console.database.clock import database_now
-from console.database.sessions import patient
+from console.database.job_sessions import in_own_thread
 from console.interactions.services import interactions_forget
 from console.sends.control.retention import retention_begin, retention_go_on
 from console.sends.engine import caution, queue, record
@@ -20,8 +19,6 @@ from console.sends.engine.workers import jobs_clear, sweep_ended, workers_forget
 from console.sends.history.filling import history_fill
 from console.sends.history.resting import deliveries_rest
 from console.sends.observe.outcome_counts import outcomes_count
-
-T = TypeVar("T")
 
 
 @app.task(name=queue.DRAIN, pass_context=True)
@@ -80,7 +77,7 @@ async def clear(context: JobContext, timestamp: int) -> None:
 @app.task(name="console.sends.tasks.fill_history", queueing_lock="fill_history")
 async def fill_history(timestamp: int) -> None:
     """Every ten seconds, write the search of the history for sends that are over."""
-    while await sync_to_async(_patiently)(history_fill):
+    while await in_own_thread(history_fill):
         pass
 
 
@@ -88,7 +85,7 @@ async def fill_history(timestamp: int) -> None:
 @app.task(name="console.sends.tasks.rest_deliveries", queueing_lock="rest_deliveries")
 async def rest_deliveries(timestamp: int) -> None:
     """Every minute, pack the deliveries of sends that have been over for a day."""
-    while await sync_to_async(_patiently)(deliveries_rest):
+    while await in_own_thread(deliveries_rest):
         pass
 
 
@@ -96,7 +93,7 @@ async def rest_deliveries(timestamp: int) -> None:
 @app.task(name="console.sends.tasks.forget", queueing_lock="forget")
 async def forget(timestamp: int) -> None:
     """Every night, erase interactions that ended longer ago than the retention time."""
-    await sync_to_async(_patiently)(interactions_forget)
+    await in_own_thread(interactions_forget)
 
 
 @app.periodic(cron="27 3 * * *")
@@ -110,14 +107,9 @@ def forget_contacts(timestamp: int) -> None:
 @app.task(name="console.sends.tasks.erase", queueing_lock="erase")
 async def erase(timestamp: int) -> None:
     """Every night, erase the texts whose retention time is over, part by part."""
-    place = await sync_to_async(_patiently)(retention_begin)
-    while await sync_to_async(_patiently)(partial(retention_go_on, place)):
+    place = await in_own_thread(retention_begin)
+    while await in_own_thread(partial(retention_go_on, place)):
         pass
-
-
-def _patiently(work: Callable[[], T]) -> T:
-    with patient():
-        return work()
 
 
 def worker_context(dispatch: Dispatch) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Background jobs of webhooks. They take one job slot in one worker."""
 
-from asgiref.sync import sync_to_async
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from console.database.job_sessions import in_own_thread
 from console.sends.engine.dispatcher import Dispatch
 from console.webhooks.courier import carry
 from console.webhooks.services import facts_gather, messages_forget
@@ -13,7 +13,7 @@ from console.webhooks.services import facts_gather, messages_forget
 @app.task(name="console.webhooks.tasks.tell", queueing_lock="webhooks", pass_context=True)
 async def tell(context: JobContext, timestamp: int) -> None:
     """Turn new events into messages, and deliver what is due, every two seconds."""
-    await sync_to_async(facts_gather)()
+    await in_own_thread(facts_gather)
     dispatch: Dispatch = context.additional_context["dispatch"]
     await carry(dispatch.stopping)
 
@@ -22,5 +22,5 @@ async def tell(context: JobContext, timestamp: int) -> None:
 @app.task(name="console.webhooks.tasks.forget", queueing_lock="webhooks-forget")
 async def forget(timestamp: int) -> None:
     """Delete messages that ended before the retention period, every night."""
-    while await sync_to_async(messages_forget)():
+    while await in_own_thread(messages_forget):
         pass

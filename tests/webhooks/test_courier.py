@@ -315,6 +315,7 @@ def test_neither_secrets_nor_addresses_are_logged(
     assert "hidden" not in repr(parcel)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_job_does_both(make_webhook: Make, receiver: Receiver) -> None:
     webhook, _secret = make_webhook(receiver.url)
     webhook_test(ROOT, webhook)
@@ -324,6 +325,7 @@ def test_the_job_does_both(make_webhook: Make, receiver: Receiver) -> None:
     assert Mark.objects.get().told_to == AuditEntry.objects.latest("seq").seq
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_worker_that_stops_takes_no_more_along(make_webhook: Make, receiver: Receiver) -> None:
     webhook, _secret = make_webhook(receiver.url)
     for _ in range(ROOM_EACH + 3):

@@ -13,10 +13,10 @@ from procrastinate.contrib.django import connector_params
 
 from console.audit.signing import anchor_seldom
 from console.database.budget import JOBS_AT_ONCE, QUEUE_CONNECTIONS
+from console.database.job_sessions import around_jobs, job_threads
 from console.database.sessions import BoundedAsyncConnection, set_up
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.heartbeat import present
-from console.sends.engine.job_sessions import around_jobs, shared_thread
 from console.sends.tasks import worker_context
 from console.site.stopping import end_at_once, stop_on
 
@@ -72,7 +72,7 @@ async def run_worker(*, wait: bool = True, stop: asyncio.Event | None = None) ->
     """
     prepare_process()
     dispatch = Dispatch()
-    async with shared_thread():
+    async with job_threads():
         if wait:
             async with present(dispatch, every_seconds=HEARTBEAT_SECONDS), dispatch:
                 return await _run_until(stop or asyncio.Event(), dispatch)
