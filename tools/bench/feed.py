@@ -124,5 +124,5 @@ def _fill(live: int) -> None:
 
 
 def _end() -> None:
-    """Of measures that come later, none has these chats on its boards."""
+    """End the chats, so that no board of a later measure shows them."""
     Interaction.objects.filter(pk__startswith="feed").update(ended_at=timezone.now())
