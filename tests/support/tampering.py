@@ -39,6 +39,11 @@ def run(sql: str, *values: Any) -> None:
         cursor.execute(sql, values)
 
 
+def another_byte(column: str, at: int) -> str:
+    """Return the SQL of a column's bytes with byte `at` changed, whatever it was."""
+    return f"set_byte({column}, {at}, get_byte({column}, {at}) # 1)"
+
+
 def change_a_field() -> None:
     run("UPDATE audit_auditentry SET actor_name = 'Somebody else' WHERE seq = 5")
 

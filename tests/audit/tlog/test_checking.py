@@ -28,7 +28,7 @@ from tests.audit.tlog.world import (
     undone,
     write,
 )
-from tests.support.tampering import run, triggers_off
+from tests.support.tampering import another_byte, run, triggers_off
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +71,7 @@ def test_in_parts_it_says_the_same(most: int) -> None:
         sign()
     assert said_by(in_parts(most)) == said_by(verify_database())
     with triggers_off():
-        run("UPDATE audit_audittile SET hashes = set_byte(hashes, 70, 0) WHERE index = 1")
+        run(f"UPDATE audit_audittile SET hashes = {another_byte('hashes', 70)} WHERE index = 1")
     assert in_parts(most).findings[0] == verify_database().findings[0]
     assert in_parts(most).findings[0].seq == 259
 
@@ -158,13 +158,13 @@ WAYS: dict[str, tuple[Callable[[Path], None], str]] = {
     "the chain written anew": (rewritten, "Entry 1 is not the one that the tree has in its place"),
     "a leaf": (
         sql(
-            "UPDATE audit_audittile SET hashes = set_byte(hashes, 8000, 0) WHERE level = -1 AND "
-            "index = 0"
+            f"UPDATE audit_audittile SET hashes = {another_byte('hashes', 8000)} "
+            "WHERE level = -1 AND index = 0"
         ),
         "Entry 251 is not the one",
     ),
     "a hash above": (
-        sql("UPDATE audit_audittile SET hashes = set_byte(hashes, 40, 0) WHERE level = 1"),
+        sql(f"UPDATE audit_audittile SET hashes = {another_byte('hashes', 40)} WHERE level = 1"),
         "Tile 1 of level 0 of the tree, which ends with entry 512",
     ),
     "the newest entries": (shortened, "ends with entry 300, and a signed head of the tree has 600"),
@@ -273,8 +273,8 @@ def test_entries_leave_and_their_leaves_stay(
     assert said_by(in_parts(50)) == said_by(verify_database())
     with triggers_off():
         run(
-            "UPDATE audit_audittile SET hashes = set_byte(hashes, 8000, 0) WHERE level = -1 AND "
-            "index = 0"
+            f"UPDATE audit_audittile SET hashes = {another_byte('hashes', 8000)} "
+            "WHERE level = -1 AND index = 0"
         )
     assert "Tile 0 of level 0" in found()
 
