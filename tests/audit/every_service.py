@@ -83,6 +83,7 @@ from console.sends.plan.values import SendOrder
 from console.webhooks import services as webhooks
 from tests.audit.small_world import Call, World, soon
 from tests.support.preset_proposals import approve_seen, reject_seen
+from tests.support.working import lease_take
 
 GOLD = Audience.from_text("data.Segment:gold")
 PUBLIC = "https://1.1.1.1/"  # no name, which would be looked up
@@ -372,9 +373,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "sends.deliveries_expire": lambda w: after(w.send(), partial(record.deliveries_expire, soon())),
     "sends.deliveries_recover": lambda w: after(
         w.claimed(),
-        partial(
-            record.deliveries_recover, interactions.chat_server_lease_take("chat-east", uuid4())
-        ),
+        partial(record.deliveries_recover, lease_take("chat-east", uuid4())),
     ),
     "sends.late_answers_record": lambda w: partial(
         late_answers_record, [LateEnding(Ending(w.claimed().claimed[0], DeliveryStatus.DELIVERED))]
@@ -520,8 +519,9 @@ UNRECORDED = {
     "interactions.chat_server_take_tokens": "the same",
     "interactions.chat_server_lease_hold": "the lease of a drain, which only workers see",
     "interactions.chat_server_lease_release": "the same",
-    "interactions.chat_server_lease_take": "the same",
+    "interactions.chat_server_leases_release": "the same",
     "interactions.chat_server_leases_renew": "the same",
+    "interactions.chat_server_leases_take": "the same",
     "interactions.feed_apply": "what happens in the contact centre, not what is done here",
     "interactions.lines_trim": "by the setting, every night",
     "interactions.poll_begin": "looks at what is live, and notes that a poll runs",

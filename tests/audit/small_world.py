@@ -83,7 +83,7 @@ from console.webhooks.models import Message, Webhook
 from console.webhooks.services import webhook_create, webhook_test
 from tests.support.factories import make_user
 from tests.support.tampering import run, triggers_off
-from tests.support.working import changing_what_has_ended, leased_step
+from tests.support.working import changing_what_has_ended, lease_take, leased_step
 
 Call = Callable[[], object]
 
@@ -241,7 +241,7 @@ class World:
     def step_with_an_ending(self) -> Call:
         (delivery,) = self.claimed().claimed
         ending = Ending(delivery, DeliveryStatus.UNKNOWN)
-        lease = interactions.chat_server_lease_take(self.server.name, uuid4())
+        lease = lease_take(self.server.name, uuid4())
         assert isinstance(lease, interactions.Lease)
         return partial(record.drain_step, lease, claim=uuid4(), endings=[ending])
 

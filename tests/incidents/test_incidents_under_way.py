@@ -41,7 +41,7 @@ from console.incidents.services.incidents import (
 )
 from console.incidents.services.stages import not_yet_reached
 from console.interactions.models import ChatServer, Interaction
-from console.interactions.services import Lease, chat_server_lease_release, chat_server_lease_take
+from console.interactions.services import Lease, chat_server_lease_release
 from console.sends.control.pausing import send_cancel, send_pause, send_resume
 from console.sends.control.retry import send_retry_failed
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
@@ -49,6 +49,7 @@ from console.sends.engine.record import deliveries_abandon, deliveries_recover, 
 from console.sends.models import Delivery, DeliveryStatus, Reason, Send
 from console.sends.plan.contact_settings import contact_budget
 from tests.support.factories import ROOT, make_interaction, make_notice, make_playbook
+from tests.support.working import lease_take
 
 SERVERS = ("chat-east", "chat-west")
 PICK = st.integers(0, 1000)
@@ -264,7 +265,7 @@ class Outage(RuleBasedStateMachine):
     # --- Parts -----------------------------------------------------------------------------------
 
     def _lease(self, server: str) -> Lease:
-        lease = chat_server_lease_take(server, uuid4())
+        lease = lease_take(server, uuid4())
         assert isinstance(lease, Lease)
         return lease
 

@@ -13,7 +13,6 @@ from console.interactions.services import (
     Lease,
     LeaseLost,
     chat_server_lease_release,
-    chat_server_lease_take,
     chat_server_update,
     feed_apply,
 )
@@ -27,6 +26,7 @@ from tests.support.working import (
     DEADLINE_SECONDS,
     assert_ledger_agrees,
     drain,
+    lease_take,
     leased_step,
     statuses,
     work,
@@ -65,7 +65,7 @@ def test_a_late_outcome_of_a_lost_drain_changes_nothing(simulator, chats, send_t
 
     send = send_to(chats(1))
     server, claim = ChatServer.objects.get(), uuid4()
-    lease = chat_server_lease_take(server.name, uuid4())
+    lease = lease_take(server.name, uuid4())
     assert isinstance(lease, Lease)
     step = drain_step(lease, claim=claim, room=1)
     chat_server_lease_release(lease)
@@ -388,7 +388,7 @@ def test_who_took_over_meanwhile_is_not_contradicted(
     def take_over_first(lease, **claims):
         if not taken_over:
             others = uuid4()
-            while not isinstance(taken := chat_server_lease_take("chat-east", others), Lease):
+            while not isinstance(taken := lease_take("chat-east", others), Lease):
                 pass
             deliveries_recover(taken)
             taken_over.append(taken)

@@ -262,13 +262,12 @@ def test_backoff_doubles_to_a_cap_with_jitter():
 
 
 def test_next_due_at_sees_only_running_sends(chat_server, chats, send_to):
-    assert queue.work_of("chat-east").next_due_at is None
+    assert queue.work_by_name(["chat-east"])["chat-east"].next_due_at is None
     send_to(chats(1), undo_seconds=30)
-    assert queue.work_of("chat-east").next_due_at is None
+    assert queue.work_by_name(["chat-east"])["chat-east"].next_due_at is None
     Send.objects.update(status=SendStatus.RUNNING)
-    assert queue.work_of(ChatServer.objects.get().pk).next_due_at > timezone.now() + timedelta(
-        seconds=20
-    )
+    (work,) = queue.work_by_id([ChatServer.objects.get().pk]).values()
+    assert work.next_due_at > timezone.now() + timedelta(seconds=20)
 
 
 def test_a_send_whose_end_nobody_noted_is_finished_by_the_sweep(simulator, chats, send_to):

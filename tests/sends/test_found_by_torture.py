@@ -18,7 +18,6 @@ from console.interactions.models import ChatServer
 from console.interactions.services import (
     Lease,
     chat_server_lease_release,
-    chat_server_lease_take,
     chat_server_update,
 )
 from console.sends.engine import queue, record
@@ -29,7 +28,7 @@ from console.sends.models import Claim, Delivery
 from console.sends.plan.sending import _copy, send_create
 from console.sends.plan.values import SendOrder
 from tests.support.factories import ROOT
-from tests.support.working import assert_ledger_agrees
+from tests.support.working import assert_ledger_agrees, lease_take
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,7 +55,7 @@ def test_what_somebody_holds_in_the_moment_of_recovery_is_recovered_too(
     send = send_create(
         supervisor.to_actor(), SendOrder(notice_key=make_notice().notice.key, interactions=ids)
     )
-    lease = chat_server_lease_take(chat_server.name, uuid4())
+    lease = lease_take(chat_server.name, uuid4())
     assert isinstance(lease, Lease)
     held, _free = drain_step(lease, claim=uuid4(), room=2).claimed
     counts = []
@@ -208,8 +207,8 @@ def test_a_lease_taken_again_is_free_when_it_is_given_back(chat_server):
     """After a failure that left the connection as it was, the lock of before was taken a second
     time, given back once, and so kept for ever by a worker that did nothing with it."""
     worker = uuid4()
-    first = chat_server_lease_take(chat_server.name, worker)
-    second = chat_server_lease_take(chat_server.name, worker)
+    first = lease_take(chat_server.name, worker)
+    second = lease_take(chat_server.name, worker)
     assert isinstance(first, Lease)
     assert isinstance(second, Lease)
     chat_server_lease_release(first)

@@ -19,7 +19,7 @@ import pytest
 from msgspec import structs
 
 from console.interactions.models import ChatServer
-from console.interactions.services import chat_server_lease_take, chat_server_update
+from console.interactions.services import chat_server_update
 from console.sends.engine import dispatcher
 from console.sends.engine.dispatcher import Dispatch
 from console.sends.engine.kept_outcomes import outcomes_keep, outcomes_take_up
@@ -41,7 +41,7 @@ from tests.support.black_hole import Way, way_to_postgresql
 from tests.support.demos import until
 from tests.support.factories import ROOT
 from tests.support.simulators import Simulator
-from tests.support.working import assert_ledger_agrees, leased_step, statuses
+from tests.support.working import assert_ledger_agrees, lease_take, leased_step, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 END_SECONDS = 90.0
@@ -71,7 +71,7 @@ def lines(files: KeptLines) -> list[Path]:
 
 def recover() -> None:
     """Another worker takes over."""
-    lease = chat_server_lease_take("chat-east", uuid4())
+    lease = lease_take("chat-east", uuid4())
     assert not isinstance(lease, float)
     assert lease is not None
     deliveries_recover(lease)

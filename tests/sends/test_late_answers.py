@@ -17,7 +17,7 @@ from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.errors import Conflict
 from console.interactions.models import ChatServer, Interaction
-from console.interactions.services import Lease, chat_server_lease_take, chat_server_update
+from console.interactions.services import Lease, chat_server_update
 from console.sends.control.erasure import interaction_erase
 from console.sends.control.retry import send_retry_unknown
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
@@ -28,7 +28,7 @@ from console.sends.evidence_models import Evidence
 from console.sends.models import DeliveryStatus, LateAnswer, Reason, Send
 from tests.support.factories import ROOT
 from tests.support.simulators import Simulator
-from tests.support.working import DEADLINE_SECONDS, assert_ledger_agrees, statuses
+from tests.support.working import DEADLINE_SECONDS, assert_ledger_agrees, lease_take, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -133,7 +133,7 @@ def test_what_is_recorded_already_is_not_recorded_again(
     and so a late answer stood there twice, or beside an outcome that says the same."""
     send_to(chats(1))
     worker = uuid4()
-    lease = chat_server_lease_take(chat_server.name, worker)
+    lease = lease_take(chat_server.name, worker)
     assert isinstance(lease, Lease)
     (delivery,) = drain_step(lease, claim=uuid4(), room=1).claimed
     delivered = Ending(delivery, DeliveryStatus.DELIVERED, reference_id=7)
@@ -155,7 +155,7 @@ def test_that_nobody_knows_is_no_evidence(
     """`make simulate` found it: a drain that had lost its lease told again that a delivery is
     unknown, and that counted as evidence that Chat Server had not taken it."""
     send_to(chats(1))
-    lease = chat_server_lease_take(chat_server.name, uuid4())
+    lease = lease_take(chat_server.name, uuid4())
     assert isinstance(lease, Lease)
     (delivery,) = drain_step(lease, claim=uuid4(), room=1).claimed
     assert deliveries_recover(lease) == 1
@@ -168,7 +168,7 @@ def test_what_was_not_sent_is_no_late_answer_of_the_next_attempt(
     chat_server: ChatServer, chats: Any, send_to: Any
 ) -> None:
     send_to(chats(1))
-    lease = chat_server_lease_take(chat_server.name, uuid4())
+    lease = lease_take(chat_server.name, uuid4())
     assert isinstance(lease, Lease)
     (first,) = drain_step(lease, claim=uuid4(), room=1).claimed
     drain_step(lease, claim=uuid4(), postponements=[Postponement(first, None, "")])

@@ -19,7 +19,6 @@ from console.interactions.selectors import (
 )
 from console.interactions.services import (
     chat_server_create,
-    chat_server_lease_take,
     chat_server_update,
     feed_apply,
 )
@@ -34,7 +33,14 @@ from console.sends.selectors import history_search
 from tests.sends.test_holding import nothing_is_on_the_wire, until, with_workers
 from tests.support.entries import without_rows
 from tests.support.factories import ROOT, upsert
-from tests.support.working import assert_ledger_agrees, drain, leased_step, statuses, work
+from tests.support.working import (
+    assert_ledger_agrees,
+    drain,
+    lease_take,
+    leased_step,
+    statuses,
+    work,
+)
 
 
 def server() -> ChatServer:
@@ -165,7 +171,7 @@ def test_a_drain_of_the_former_name_can_claim_nothing_more(simulator, chats, sen
     from console.sends.engine.record import drain_step
 
     send = send_to(chats(2))
-    lease = chat_server_lease_take("chat-east", uuid4())
+    lease = lease_take("chat-east", uuid4())
     assert isinstance(lease, Lease)
     rename(simulator, "chat-north")
     with pytest.raises(LeaseLost):

@@ -20,13 +20,15 @@ from console.interactions.services import (
     LeaseLost,
     chat_server_lease_hold,
     chat_server_lease_release,
-    chat_server_lease_take,
+    chat_server_leases_release,
     chat_server_leases_renew,
+    chat_server_leases_take,
     chat_server_reached,
     chat_server_unreachable,
 )
 from console.sends.engine import dispatcher
 from console.sends.engine.claim import Step
+from console.sends.engine.dispatcher import Begun
 from console.sends.engine.late_answers import LateEnding, late_answers_record
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
 from console.sends.engine.priority import Turns
@@ -222,7 +224,7 @@ class History:
             *[self.advance] * 4,
             *[self.take] * 2,
             *(self.renew, self.release, self.hold, self.recover, self.late, self.health),
-            *(self.begin, self.end, self.sweep, self.people, self.begin_over),
+            *(self.begin, self.end, self.end_alone, self.sweep, self.people, self.begin_over),
         ]
         for _ in range(deeds):
             self.random.choice(weighted)()
@@ -267,14 +269,26 @@ class History:
         self._set_clock()
 
     def take(self) -> None:
-        name = self.random.choice([row.name for row in self.model.tables.servers.values()])
-        given: Any = ((name, self.random.choice(self.workers)), {})
-        self._leased(*self.both(chat_server_lease_take, given))
+        names = self._names()
+        given: Any = ((names, self.random.choice(self.workers)), {})
+        real, model = self.both(chat_server_leases_take, given)
+        for name, lease in real.items():
+            if isinstance(lease, Lease):
+                self.drains.append(Drained(lease, model[name]))
 
     def begin(self) -> None:
-        name = self.random.choice([row.name for row in self.model.tables.servers.values()])
-        given: Any = ((name, self.random.choice(self.workers)), {})
-        self._leased(*self.both(dispatcher._begin, given))
+        given: Any = ((self._names(), self.random.choice(self.workers)), {})
+        real, model = self.both(dispatcher._begin, given)
+        for begun, modelled in zip(real, model, strict=True):
+            if isinstance(begun, Begun):
+                self.drains.append(Drained(begun.lease, modelled.lease))
+                if begun.has_left:
+                    given = ((begun.lease,), {})
+                    self.both(dispatcher._recover, given, ((modelled.lease,), {}))
+
+    def _names(self) -> list[str]:
+        names = [row.name for row in self.model.tables.servers.values()]
+        return self.random.sample(names, self.random.randint(1, len(names)))
 
     def begin_over(self) -> None:
         """Somebody forgets all that it has in flight, as a worker that was killed."""
@@ -282,16 +296,18 @@ class History:
             drained = self.drains.pop(self.random.randrange(len(self.drains)))
             self.gone += drained.in_flight.values()
 
-    def _leased(self, real: Any, model: Any) -> None:
-        if isinstance(real, Lease):
-            self.drains.append(Drained(real, model))
-
     def _any(self) -> Drained | None:
         return self.random.choice(self.drains) if self.drains else None
 
     def end(self) -> None:
+        chosen = self.random.sample(self.drains, min(len(self.drains), self.random.choice([1, 3])))
+        if chosen:
+            real, model = [each.real for each in chosen], [each.model for each in chosen]
+            self.both(dispatcher._end, ((real,), {}), ((model,), {}))
+
+    def end_alone(self) -> None:
         if drained := self._any():
-            self.both(dispatcher._end, ((drained.real,), {}), ((drained.model,), {}))
+            self.both(dispatcher._end_alone, ((drained.real,), {}), ((drained.model,), {}))
 
     def renew(self) -> None:
         chosen = {each.real.server.pk: each.real.epoch for each in self.drains}
@@ -302,7 +318,10 @@ class History:
             self.both(chat_server_lease_hold, ((drained.real,), {}), ((drained.model,), {}))
 
     def release(self) -> None:
-        if drained := self._any():
+        if self.random.random() < 0.5 and self.drains:
+            real, model = [each.real for each in self.drains], [each.model for each in self.drains]
+            self.both(chat_server_leases_release, ((real,), {}), ((model,), {}))
+        elif drained := self._any():
             self.both(chat_server_lease_release, ((drained.real,), {}), ((drained.model,), {}))
 
     def step(self) -> None:
@@ -447,6 +466,12 @@ def plain(result: Any) -> Any:
         claimed = [(each.id, each.send_id, each.attempts, each.claim) for each in result.claimed]
         wait = None if result.wait_seconds is None else round(result.wait_seconds, 3)
         return claimed, wait, seconds(result.now)
+    if isinstance(result, Begun):
+        return *plain(result.lease), result.has_left
     if isinstance(result, partial):
         return None
-    return sorted(result) if isinstance(result, (set, list)) else result
+    if isinstance(result, dict):
+        return {name: plain(each) for name, each in result.items()}
+    if isinstance(result, list):
+        return [*map(plain, result)]
+    return sorted(result) if isinstance(result, set) else result

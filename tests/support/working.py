@@ -12,7 +12,11 @@ from django.db import connection
 from console.audit.actions import Action
 from console.audit.models import AuditEntry
 from console.interactions.models import ChatServer
-from console.interactions.services import Lease, chat_server_lease_release, chat_server_lease_take
+from console.interactions.services import (
+    Lease,
+    chat_server_lease_release,
+    chat_server_leases_take,
+)
 from console.sends.engine.claim import Step
 from console.sends.engine.dispatcher import Dispatch, drain_chat_server
 from console.sends.engine.record import drain_step
@@ -32,9 +36,14 @@ def drain(name: str = "chat-east") -> None:
     asyncio.run(run())
 
 
+def lease_take(name: str, worker: UUID) -> Lease | float | None:
+    """Take one Chat Server's lease, as `chat_server_leases_take` does."""
+    return chat_server_leases_take([name], worker).get(name)
+
+
 def leased_step(server: ChatServer, *, claim: UUID | None = None, **options: Any) -> Step:
     """One step of a drain that takes the lease for it, and gives it back."""
-    lease = chat_server_lease_take(server.name, uuid4())
+    lease = lease_take(server.name, uuid4())
     assert isinstance(lease, Lease)
     step = drain_step(lease, claim=claim or uuid4(), **options)
     chat_server_lease_release(lease)

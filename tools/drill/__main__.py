@@ -129,11 +129,11 @@ def claim(number: int) -> None:
     from console.interactions.services import (
         Lease,
         chat_server_lease_release,
-        chat_server_lease_take,
+        chat_server_leases_take,
     )
     from console.sends.engine.record import drain_step
 
-    lease = chat_server_lease_take(SERVER, uuid4())
+    lease = chat_server_leases_take([SERVER], uuid4())[SERVER]
     assert isinstance(lease, Lease)
     step = drain_step(lease, claim=uuid4(), room=number)
     assert len(step.claimed) == number

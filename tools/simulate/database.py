@@ -27,6 +27,7 @@ from console.interactions.services.wire import (
     STALE_SECONDS,
 )
 from console.sends.engine.claim import LOOKED_AT_MOST, NO_TURNS, TRIES_WHEN_LATE, Step
+from console.sends.engine.dispatcher import Begun
 from console.sends.engine.kept_outcomes import _read_all
 from console.sends.engine.late_answers import LateEnding
 from console.sends.engine.outcomes import ClaimedDelivery, Ending, Postponement
@@ -73,9 +74,13 @@ class ModelDatabase:
 
     # Leases
 
-    def chat_server_lease_take(self, name: str, worker: UUID) -> Work:
+    def chat_server_leases_take(self, names: Collection[str], worker: UUID) -> Work:
         yield None
-        return self._take_lease(name, worker)
+        return self._take_leases(names, worker)
+
+    def _take_leases(self, names: Collection[str], worker: UUID) -> dict[str, Lease | float]:
+        taken = {name: self._take_lease(name, worker) for name in names}
+        return {name: lease for name, lease in taken.items() if lease is not None}
 
     def _take_lease(self, name: str, worker: UUID) -> Lease | float | None:
         row, now = self.tables.server(name), self.now()
@@ -124,8 +129,19 @@ class ModelDatabase:
                 row.drain_renewed_at, row.drain_contested_at = self.now(), None
         return mine
 
+    def chat_server_leases_release(self, leases: Collection[Lease]) -> Work:
+        yield None
+        free = {each.server.pk for each in leases if not self.is_locked(each.server.pk)}
+        for lease in leases:
+            if lease.server.pk in free:
+                self.release(lease)
+        return free
+
     def chat_server_lease_release(self, lease: Lease) -> Work:
         yield lease.server.pk
+        self.release(lease)
+
+    def release(self, lease: Lease) -> None:
         row = self.tables.servers[lease.server.pk]
         if row.drain_epoch == lease.epoch:
             row.drain_holder = row.drain_renewed_at = row.drain_contested_at = None
@@ -474,21 +490,36 @@ class ModelDatabase:
 
     # The dispatcher's own (console.sends.engine.dispatcher)
 
-    def begin(self, name: str, worker: UUID) -> Work:
+    def begin(self, names: Sequence[str], worker: UUID) -> Work:
         yield None
-        server = self.tables.server(name)
-        if server is None or not self._has_work(server):
-            return None
+        servers = [self.tables.server(name) for name in names]
+        wanted = [server.name for server in servers if server and self._has_work(server)]
+        if not wanted:
+            return [None] * len(names)
         yield None
-        lease = self._take_lease(name, worker)
-        if isinstance(lease, Lease) and self._has_claims(name):
-            yield from self.deliveries_recover(lease)
-        return lease
+        taken = self._take_leases(wanted, worker)
+        begun = {
+            name: Begun(lease, self._has_claims(name)) if isinstance(lease, Lease) else lease
+            for name, lease in taken.items()
+        }
+        return [begun.get(name) for name in names]
 
-    def end(self, lease: Lease) -> Work:
+    def recover(self, lease: Lease) -> Work:
+        yield from self.deliveries_recover(lease)
+
+    def end(self, leases: Sequence[Lease]) -> Work:
+        released = yield from self.chat_server_leases_release(leases)
+        yield None
+        is_due = {pk: self._is_more_due(pk) for pk in released}
+        return [is_due.get(lease.server.pk) for lease in leases]
+
+    def end_alone(self, lease: Lease) -> Work:
         yield from self.chat_server_lease_release(lease)
         yield None
-        server = self.tables.servers.get(lease.server.pk)
+        return self._is_more_due(lease.server.pk)
+
+    def _is_more_due(self, pk: int) -> bool:
+        server = self.tables.servers.get(pk)
         due_at = self.next_due_at(server.name) if server else None
         if server is None or due_at is None or not server.takes_deliveries:
             return False

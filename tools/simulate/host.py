@@ -323,9 +323,8 @@ class SimulatedThreads(DatabaseThreads):
         super().__init__(DRAIN_CONNECTIONS)
         self.process = process
 
-    async def call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        async with self._free:
-            return await self.process.call(function, args, kwargs)
+    def _new(self) -> DatabaseThread:
+        return SimulatedThread(self.process)
 
     async def close(self, *, idle_seconds: float = 0.0) -> None:
         return

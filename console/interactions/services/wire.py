@@ -10,7 +10,7 @@ database itself may have been away: it first writes that it contests the lease, 
 if the holder has not renewed it a few seconds later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -40,7 +40,7 @@ class Lease:
     epoch: int
 
 
-TAKE_LEASE = """
+TAKE_LEASES = """
 WITH found AS (
     SELECT id,
         drain_holder IS NULL OR drain_holder = %(worker)s::uuid
@@ -49,7 +49,7 @@ WITH found AS (
             AS is_free,
         drain_renewed_at < clock_timestamp() - %(stale)s::interval AS is_stale
     FROM interactions_chatserver
-    WHERE name = %(name)s
+    WHERE name = ANY(%(names)s::text[])
     FOR NO KEY UPDATE SKIP LOCKED)
 UPDATE interactions_chatserver server SET
     drain_epoch = drain_epoch + is_free::int,
@@ -82,6 +82,19 @@ renewed AS (
     WHERE id IN (SELECT id FROM free))
 SELECT id FROM mine
 """
+RELEASE_LEASES = """
+WITH mine AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(epochs)s::bigint[]) AS mine(id, epoch)),
+free AS (
+    SELECT id FROM interactions_chatserver WHERE id IN (SELECT id FROM mine)
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
+released AS (
+    UPDATE interactions_chatserver server
+    SET drain_holder = NULL, drain_renewed_at = NULL, drain_contested_at = NULL
+    FROM mine, free
+    WHERE server.id = mine.id AND server.id = free.id AND server.drain_epoch = mine.epoch)
+SELECT id FROM free
+"""
 RELEASE_LEASE = """
 UPDATE interactions_chatserver
 SET drain_holder = NULL, drain_renewed_at = NULL, drain_contested_at = NULL
@@ -89,25 +102,25 @@ WHERE id = %(id)s::bigint AND drain_epoch = %(epoch)s::bigint
 """
 
 
-def chat_server_lease_take(name: str, worker: UUID) -> Lease | float | None:
-    """Take the lease of a Chat Server's drain, if it is free or its holder is lost.
+def chat_server_leases_take(names: Collection[str], worker: UUID) -> dict[str, Lease | float]:
+    """Take the leases of these Chat Servers' drains that are free, or whose holders are lost.
 
-    Return the seconds until another try is worthwhile if the holder has gone silent, and None if it
-    is alive, or if there is no such Chat Server. A worker gets its own lease again at once.
+    Return by name the leases, or the seconds until another try is worthwhile where the holder has
+    gone silent. Where the holder is alive there is nothing, nor where there is no such Chat Server.
+    A worker gets its own lease again at once.
     """
     values = {
-        "name": name,
+        "names": list(names),
         "worker": worker,
         "stale": timedelta(seconds=STALE_SECONDS),
         "contest": timedelta(seconds=CONTEST_SECONDS),
     }
-    rows = execute(TAKE_LEASE, values)
-    if not rows:
-        return None
-    (row,) = rows
-    if not row["is_free"]:
-        return CONTEST_SECONDS
-    return Lease(chat_server_of(row), row["drain_epoch"])
+    return {
+        row["name"]: Lease(chat_server_of(row), row["drain_epoch"])
+        if row["is_free"]
+        else CONTEST_SECONDS
+        for row in execute(TAKE_LEASES, values)
+    }
 
 
 def chat_server_lease_hold(lease: Lease, *, progressed: bool = False) -> None:
@@ -125,6 +138,16 @@ def chat_server_leases_renew(leases: Mapping[int, int]) -> set[int]:
     """Renew leases, given as epochs by the Chat Servers' ids. Return the ids still held."""
     values = {"ids": array(leases), "epochs": array(leases.values())}
     return {pk for (pk,) in execute_rows(RENEW_LEASES, values)} if leases else set()
+
+
+def chat_server_leases_release(leases: Collection[Lease]) -> set[int]:
+    """Give leases back, unless another worker has taken them. Return the ids of the Chat Servers of
+    which that is done. Of the others a row was locked: `chat_server_lease_release` waits for it."""
+    values = {
+        "ids": array(lease.server.pk for lease in leases),
+        "epochs": array(lease.epoch for lease in leases),
+    }
+    return {pk for (pk,) in execute_rows(RELEASE_LEASES, values)}
 
 
 def chat_server_lease_release(lease: Lease) -> None:

@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self
+from functools import partial
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 import structlog
@@ -19,12 +20,14 @@ from msgspec import structs
 from console.database.budget import DRAIN_CONNECTIONS
 from console.database.notifications import LISTENING, LOST, listen
 from console.database.sessions import QUEUE
-from console.database.threads import DatabaseThread, DatabaseThreads
+from console.database.threads import DatabaseThread, DatabaseThreads, Together
 from console.interactions.services import (
     Lease,
+    LeaseLost,
     chat_server_lease_release,
-    chat_server_lease_take,
+    chat_server_leases_release,
     chat_server_leases_renew,
+    chat_server_leases_take,
 )
 from console.interactions.services.wire import RENEW_SECONDS
 from console.sends.engine import queue
@@ -43,8 +46,18 @@ logger = structlog.get_logger("console.sends")
 LOCKED_ROWS_SECONDS = 0.2
 # A connection that no drain has used for a while is closed.
 IDLE_CONNECTION_SECONDS = 30.0
+# How many drains may begin or end in one call of the database.
+TOGETHER_MOST = 16
 # How many late answers are held in memory while the database is away.
 LATE_MOST = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A drain's lease, and whether a drain before it has left claims."""
+
+    lease: Lease
+    has_left: bool
 
 
 @dataclass
@@ -73,6 +86,9 @@ class Dispatch:
     late: list[LateEnding] = field(default_factory=list)
     # What can't be recorded in time, and what workers before this one could not record.
     kept: KeptLines = field(init=False)
+    # How drains begin and end, several of them in one call.
+    beginning: Together[str, Begun | float | None] = field(init=False)
+    ending: Together[Lease, bool | None] = field(init=False)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _woken: set[str] = field(default_factory=set)
     _beside: list[asyncio.Task[None]] = field(default_factory=list)
@@ -80,6 +96,9 @@ class Dispatch:
 
     def __post_init__(self) -> None:
         self.kept = KeptLines(settings.OUTCOMES_TO, str(self.worker))
+        share: dict[str, Any] = {"most": TOGETHER_MOST, "share": 1 / DRAIN_CONNECTIONS}
+        self.beginning = Together(self.databases, partial(_begin, worker=self.worker), **share)
+        self.ending = Together(self.databases, _end, **share)
 
     async def __aenter__(self) -> Self:
         try:
@@ -237,7 +256,7 @@ async def drain_chat_server(name: str, dispatch: Dispatch) -> None:
     dispatch.begun.add(name)
     try:
         while not dispatch.stopping.is_set():
-            begun = await dispatch.databases.call(_begin, name, dispatch.worker)
+            begun = await dispatch.beginning.call(name)
             if isinstance(begun, float):  # the holder has gone silent
                 await _pause(begun, dispatch)
             elif begun is None or not await _drain(begun, dispatch):
@@ -260,9 +279,9 @@ async def _pause(seconds: float, dispatch: Dispatch) -> None:
             await dispatch.stopping.wait()
 
 
-async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
+async def _drain(begun: Begun, dispatch: Dispatch) -> bool:
     """Run one drain as the holder of the lease, and release it. Return whether more is due."""
-    server = lease.server
+    lease, server = begun.lease, begun.lease.server
     drain = dispatch.drains[server.name] = Drain(
         lease,
         dispatch.databases,
@@ -275,42 +294,66 @@ async def _drain(lease: Lease, dispatch: Dispatch) -> bool:
     drain.record.start()
     is_more_due = False
     try:
+        if begun.has_left:
+            await dispatch.databases.call(_recover, lease)
         await drain.run()
+    except LeaseLost:
+        drain.supersede()
     finally:
         del dispatch.drains[server.name]
         drain.record.stop()
         if not drain.is_superseded:
             # If this fails, this worker can still take its lease again.
-            is_more_due = await dispatch.databases.call(_end, lease)
+            ended = await dispatch.ending.call(lease)
+            is_more_due = (
+                await dispatch.databases.call(_end_alone, lease) if ended is None else ended
+            )
     if is_more_due and not drain.has_claimed:
         # Another transaction has locked what is due. That takes only a moment.
         await asyncio.sleep(LOCKED_ROWS_SECONDS)
     return is_more_due
 
 
-def _begin(name: str, worker: UUID) -> Lease | float | None:
-    """Take a Chat Server's lease and recover what a lost drain left. Return the lease, or the
-    seconds to another try; None if nothing is to be done, or another drain does it."""
-    work = queue.work_of(name)
-    if work is None:
+def _begin(names: Sequence[str], worker: UUID) -> list[Begun | float | None]:
+    """Take the leases of those of these Chat Servers where something is to be done.
+
+    Return of each how its drain begins, or the seconds to another try; None if nothing is to be
+    done, or another drain does it.
+    """
+    work = queue.work_by_name(names)
+    for name in set(names).difference(work):
         logger.warning("chat server unknown", chat_server=name)
-        return None
-    if not (work.has_claims or _is_due_or_wake(work)):
-        return None
-    lease = chat_server_lease_take(name, worker)
-    # Read after the lease is taken, when the claims of a lost drain are final.
-    if isinstance(lease, Lease) and queue.has_claims(name):
-        lost = deliveries_recover(lease)
-        logger.warning("lost deliveries are unknown", chat_server=name, count=lost)
-    return lease
+    wanted = [name for name, each in work.items() if each.has_claims or _is_due_or_wake(each)]
+    if not wanted:
+        return [None] * len(names)
+    taken = chat_server_leases_take(wanted, worker)
+    # Read after the leases are taken, when the claims of lost drains are final.
+    left = queue.with_claims(taken) if taken else set()
+    begun: dict[str, Begun | float] = {
+        name: Begun(lease, has_left=name in left) if isinstance(lease, Lease) else lease
+        for name, lease in taken.items()
+    }
+    return [begun.get(name) for name in names]
 
 
-def _end(lease: Lease) -> bool:
-    """Release a lease, and then return whether more is due. Otherwise enqueue a job for when the
-    next delivery is due."""
+def _recover(lease: Lease) -> None:
+    lost = deliveries_recover(lease)
+    logger.warning("lost deliveries are unknown", chat_server=lease.server.name, count=lost)
+
+
+def _end(leases: Sequence[Lease]) -> list[bool | None]:
+    """Release leases, and then return of each whether more is due at its Chat Server. Otherwise
+    enqueue a job for when the next delivery is due. None: the Chat Server's row was locked."""
+    released = chat_server_leases_release(leases)
+    work = queue.work_by_id(released)
+    is_due = {pk: pk in work and _is_due_or_wake(work[pk]) for pk in released}
+    return [is_due.get(lease.server.pk) for lease in leases]
+
+
+def _end_alone(lease: Lease) -> bool:
+    """Do the same for one, and wait for its row."""
     chat_server_lease_release(lease)
-    work = queue.work_of(lease.server.pk)
-    return work is not None and _is_due_or_wake(work)
+    return any(map(_is_due_or_wake, queue.work_by_id([lease.server.pk]).values()))
 
 
 def _is_due_or_wake(work: queue.Work) -> bool:

@@ -6,7 +6,7 @@ NOTIFY, which saves them fetching the job. Functions that change the outbox firs
 deliveries in the order of their ids, as all bulk writes do.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import JobDeferrer
 
-from console.database.connections import execute, execute_rows
+from console.database.connections import array, execute, execute_rows
 from console.interactions.models import ChatServer
 from console.interactions.services import chat_server_of
 from console.sends.models import Claim, Outbox, Send, SendStatus
@@ -149,9 +149,11 @@ SELECT server.*, clock_timestamp() AS now,
 FROM interactions_chatserver server
 WHERE {which}
 """
-WORK_BY_NAME = WORK.format(which="server.name = %(name)s")
-WORK_BY_ID = WORK.format(which="server.id = %(id)s::bigint")
-HAS_CLAIMS = "SELECT 1 FROM sends_claim WHERE chat_server_name = %(name)s LIMIT 1"
+WORK_BY_NAME = WORK.format(which="server.name = ANY(%(names)s::text[])")
+WORK_BY_ID = WORK.format(which="server.id = ANY(%(ids)s::bigint[])")
+WITH_CLAIMS = (
+    "SELECT chat_server_name FROM sends_claim WHERE chat_server_name = ANY(%(names)s::text[])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,18 +178,26 @@ class Work:
         return self.next_try_at is not None and self.next_try_at <= self.now
 
 
-def work_of(server: str | int) -> Work | None:
-    """Return what is to do at a Chat Server, given by its name or its id; None if there is none.
-    Call it when nothing is on the wire."""
-    sql = WORK_BY_NAME if isinstance(server, str) else WORK_BY_ID
-    for row in execute(sql, {"name": server, "id": server}):
-        return Work(chat_server_of(row), row["has_claims"], row["next_due_at"], row["now"])
-    return None
+def work_by_name(names: Collection[str]) -> dict[str, Work]:
+    """Return what is to do at those of these Chat Servers that there are. Call it when nothing is
+    on the wire."""
+    found = _work(WORK_BY_NAME, {"names": list(names)})
+    return {work.server.name: work for work in found}
 
 
-def has_claims(server: str) -> bool:
-    """Return whether anything is claimed at a Chat Server."""
-    return bool(execute_rows(HAS_CLAIMS, {"name": server}))
+def work_by_id(ids: Collection[int]) -> dict[int, Work]:
+    """Return the same by the Chat Servers' ids: one may have got another name."""
+    return {work.server.pk: work for work in _work(WORK_BY_ID, {"ids": array(ids)})}
+
+
+def _work(sql: str, values: Mapping[str, Any]) -> Iterator[Work]:
+    for row in execute(sql, values):
+        yield Work(chat_server_of(row), row["has_claims"], row["next_due_at"], row["now"])
+
+
+def with_claims(servers: Collection[str]) -> set[str]:
+    """Return those of these Chat Servers at which anything is claimed."""
+    return {name for (name,) in execute_rows(WITH_CLAIMS, {"names": list(servers)})}
 
 
 def servers_with_open_deliveries(now: datetime) -> list[str]:
