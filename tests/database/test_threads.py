@@ -102,7 +102,7 @@ def test_who_comes_later_does_not_wait_for_a_call_that_got_no_answer() -> None:
 
 def test_who_gave_up_takes_nobody_else_along() -> None:
     async def scene(databases: DatabaseThreads) -> None:
-        together = Together(databases, lambda items: items, most=16, share=1.0)
+        together = Together[int, int](databases, lambda items: items, most=16, share=1.0)
         calls = [asyncio.create_task(together.call(n)) for n in range(3)]
         await asyncio.sleep(0)
         calls[1].cancel()

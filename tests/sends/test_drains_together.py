@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import Counter
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from django.db import connection
 
 from console.interactions.models import ChatServer
-from console.interactions.services import chat_server_create
+from console.interactions.services import Lease, chat_server_create
 from console.sends.engine import dispatcher
 from console.sends.engine.dispatcher import Begun, Dispatch, _begin, _end, _end_alone
 from console.sends.models import Claim, Delivery
@@ -44,6 +44,12 @@ def many(simulator, make_interaction, send_to):
     return make
 
 
+def taken(name: str, worker: UUID) -> Lease:
+    lease = lease_take(name, worker)
+    assert isinstance(lease, Lease)
+    return lease
+
+
 def holders() -> dict[str, bool]:
     rows = ChatServer.objects.exclude(name="chat-east").values_list("name", "drain_holder")
     return {name: holder is not None for name, holder in rows}
@@ -53,7 +59,7 @@ def test_each_begins_as_it_would_alone(many):
     many(["a", "b", "c", "d"])
     leased_step(ChatServer.objects.get(name="b"), room=1)
     another = uuid4()
-    lease_take("c", another)
+    taken("c", another)
     ChatServer.objects.filter(name="d").update(enabled=False)
 
     found = dict(zip("xdcba", _begin([*"xdcba"], uuid4()), strict=True))
@@ -70,7 +76,7 @@ def test_each_begins_as_it_would_alone(many):
 def test_a_locked_chat_server_does_not_hold_up_the_end_of_others(many):
     many(["a", "b"])
     worker = uuid4()
-    leases = [lease_take("a", worker), lease_take("b", worker)]
+    leases = [taken("a", worker), taken("b", worker)]
     with psycopg.connect(**connection.get_connection_params()) as person:
         person.execute("SELECT FROM interactions_chatserver WHERE name = 'a' FOR UPDATE")
         assert _end(leases) == [None, True]
@@ -81,9 +87,9 @@ def test_a_locked_chat_server_does_not_hold_up_the_end_of_others(many):
 
 def test_a_lease_that_was_lost_is_not_given_back(many):
     many(["a", "b"])
-    first, second = lease_take("a", uuid4()), lease_take("b", uuid4())
+    first, second = taken("a", uuid4()), taken("b", uuid4())
     ChatServer.objects.filter(name="a").update(drain_holder=None)
-    another = lease_take("a", uuid4())
+    another = taken("a", uuid4())
     assert _end([first, second]) == [True, True]
     assert holders() == {"a": True, "b": False}
     _end([another])
@@ -92,7 +98,7 @@ def test_a_lease_that_was_lost_is_not_given_back(many):
 
 def test_a_chat_server_that_was_removed_meanwhile_has_nothing_due(many):
     many(["a"])
-    lease = lease_take("a", uuid4())
+    lease = taken("a", uuid4())
     Delivery.objects.all().delete()
     ChatServer.objects.filter(name="a").delete()
     assert _end([lease]) == [None]
