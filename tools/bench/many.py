@@ -10,6 +10,7 @@ from typing import NamedTuple
 import psutil
 from django.db import connection
 
+from console.sends.models import Send
 from tests.support.simulators import running_simulator
 from tools.bench.measures import create_send
 from tools.bench.processors import DATABASE, SIMULATOR, Busy, seconds_of_postgresql
@@ -22,6 +23,8 @@ FEW, MANY = 4, 200
 DELIVERIES = 20_000
 # A connection that nobody uses is closed after 30 s (console.sends.engine.dispatcher).
 IDLE_SECONDS = 40.0
+# The worker writes every ten seconds what the search of the history reads.
+SEARCHABLE_SECONDS = 60.0
 NAME = "notice-console-bench-worker"
 WORKER = "worker"
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
@@ -109,8 +112,18 @@ def _take(ids: Sequence[str], processes: dict[str, psutil.Process]) -> _Taken:
     await_finished(send)
     seconds = time.perf_counter() - started
     after = _busy(processes)
+    _await_searchable(send)
     busy = {place: 1e6 * (after[place] - before[place]) / len(ids) for place in after}
     return _Taken(len(ids) / seconds, busy)
+
+
+def _await_searchable(send: Send) -> None:
+    """Wait until the search of the history has the send, which is none of the next one's work."""
+    give_up = time.monotonic() + SEARCHABLE_SECONDS
+    while not Send.objects.filter(pk=send.pk, is_searchable=True).exists():
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"send {send.pk} is not searchable after {SEARCHABLE_SECONDS:g} s")
+        time.sleep(0.2)
 
 
 def _busy(processes: dict[str, psutil.Process]) -> Busy:

@@ -28,16 +28,14 @@ BAD = (DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)
 TRIED = (DeliveryStatus.DELIVERED, *BAD)
 
 # Running sends whose first chats have all ended, and whose others still wait for the decision.
-IS_CANARY_OVER = """
-s.status = 'running' AND s.canary_size IS NOT NULL AND s.canary_ended_at IS NULL
+CANARY_OVER = """
+SELECT id FROM sends_send s
+WHERE status = 'running' AND canary_size IS NOT NULL AND canary_ended_at IS NULL
     AND EXISTS (SELECT FROM sends_outbox WHERE send_id = s.id)
     AND NOT EXISTS (SELECT FROM sends_outbox WHERE send_id = s.id AND due_at < %(held)s)
-"""
-CANARY_OVER = f"""
-SELECT id FROM sends_send s
-WHERE {IS_CANARY_OVER} AND coalesce(id = ANY(%(ids)s), true)
+    AND coalesce(id = ANY(%(ids)s), true)
 ORDER BY id
-"""  # noqa: S608 - put together from the constant above
+"""
 
 
 @dataclass(frozen=True, slots=True)

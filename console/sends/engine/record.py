@@ -29,7 +29,7 @@ from console.interactions.services import (
     chat_server_take_tokens,
 )
 from console.sends.engine import queue
-from console.sends.engine.caution import BAD, IS_CANARY_OVER, sends_watch
+from console.sends.engine.caution import BAD, sends_watch
 from console.sends.engine.claim import NO_TURNS, Look, Step, claim_due, is_progressing
 from console.sends.engine.outcomes import (
     ClaimedDelivery,
@@ -289,20 +289,22 @@ def sends_finish(send_ids: Collection[int] | None = None) -> list[int]:
     return finished
 
 
-IS_OVER = """
-s.status IN ('running', 'paused') AND NOT EXISTS (SELECT FROM sends_outbox WHERE send_id = s.id)
-"""
-OVER = f"""
+OVER = """
 SELECT id FROM sends_send s
-WHERE {IS_OVER} AND coalesce(id = ANY(%(ids)s::bigint[]), true)
+WHERE status IN ('running', 'paused') AND NOT EXISTS (SELECT FROM sends_outbox WHERE send_id = s.id)
+    AND coalesce(id = ANY(%(ids)s::bigint[]), true)
 ORDER BY id
-"""  # noqa: S608 - put together from the constant above
-# Whether any of these sends is to be finished or paused: seldom, while many steps ask.
-IS_ANY_OVER = f"""
-SELECT EXISTS (
-    SELECT FROM sends_send s
-    WHERE id = ANY(%(ids)s::bigint[]) AND ({IS_OVER} OR {IS_CANARY_OVER}))
-"""  # noqa: S608 - put together from the constants above
+"""
+# Those of these sends of which, or of whose first chats, as many have ended as there are. Many
+# steps ask. So it reads counts and not the outbox, where it would pass all rows that PostgreSQL has
+# not cleared away yet: one for each delivery that has ended.
+PERHAPS_OVER = """
+SELECT id FROM sends_send s
+WHERE id = ANY(%(ids)s::bigint[]) AND status IN ('running', 'paused')
+    AND (SELECT sum(number) FROM sends_sendoutcome WHERE send_id = s.id)
+        >= CASE WHEN canary_ended_at IS NULL THEN coalesce(canary_size, target_count)
+            ELSE target_count END
+"""
 
 
 # --- Parts -------------------------------------------------------------------------------------
@@ -346,23 +348,20 @@ def _tidy_up(
     must not lose a step's claims, which would then be taken for sent; the sweep does the same a
     little later."""
     try:
-        if bad or _is_any_over(send_ids):
-            finished = sends_finish(send_ids)
-            going_on = set(send_ids).union(bad).difference(finished)
-            if going_on:
-                sends_watch(going_on, bad=going_on.intersection(bad))
+        over = _perhaps_over(send_ids)
+        going_on = over.union(bad).difference(sends_finish(over))
+        if going_on:
+            sends_watch(going_on, bad=going_on.intersection(bad))
         if came_back:
             deliveries_abandon()
     except DatabaseError:
         logger.warning("left to the sweep", exc_info=True)
 
 
-def _is_any_over(send_ids: Collection[int]) -> bool:
+def _perhaps_over(send_ids: Collection[int]) -> set[int]:
     if not send_ids:
-        return False
-    values = {"ids": array(send_ids), "held": queue.HELD_UNTIL}
-    ((is_any,),) = execute_rows(IS_ANY_OVER, values)
-    return bool(is_any)
+        return set()
+    return {pk for (pk,) in execute_rows(PERHAPS_OVER, {"ids": array(send_ids)})}
 
 
 def _bad(written: Sequence[Ending]) -> set[int]:
