@@ -12,6 +12,8 @@ NICENESS = 15
 # A statement that takes longer is ended, and reads less the next time (console.exports.reading). It
 # is less than LOST_AFTER, so that a run that is alive gives its signs in time.
 STATEMENT_SECONDS = 20.0
+LOCK_SECONDS = 10.0
+IDLE_SECONDS = 5.0
 
 
 def main(export_id: int) -> None:
@@ -23,7 +25,9 @@ def main(export_id: int) -> None:
     from console.database.sessions import Limits, use_limits
     from console.exports.running import export_run
 
-    use_limits(Limits(statement=STATEMENT_SECONDS, lock=10.0, idle_in_transaction=5.0))
+    use_limits(
+        Limits(statement=STATEMENT_SECONDS, lock=LOCK_SECONDS, idle_in_transaction=IDLE_SECONDS)
+    )
     export_run(export_id)
 
 

@@ -81,8 +81,11 @@ def test_what_no_database_takes_is_recorded_without_its_words(
     ids.append(chat("odd", outcome="refused", fault_code="odd", fault_text="odd"))
     ids.append(chat("later", outcome="not_sent", fault_text="odd"))
 
+    refused = []
+
     def refuse(*arguments: Any, endings: Any = (), postponements: Any = (), **options: Any) -> Any:
         if any("odd" in item.detail for item in (*endings, *postponements)):
+            refused.append(len(endings))
             raise DataError("no such thing fits here")
         return drain_step(*arguments, endings=endings, postponements=postponements, **options)
 
@@ -92,6 +95,7 @@ def test_what_no_database_takes_is_recorded_without_its_words(
     assert statuses(send) == Counter(delivered=7, failed=1, pending=1)
     odd = send.deliveries.get(interaction_id="odd")
     assert (odd.reason, odd.detail, odd.fault_code) == ("refused", WORDLESS_SENTENCE, "")
+    assert len(refused) == 6  # as docs/delivery.md says
     assert_ledger_agrees()
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from console.database.budget import DRAIN_CONNECTIONS, WORKER_CONNECTIONS
-from console.database.sessions import DRAIN, JOB, QUEUE, SUSPECT_SECONDS, WEB
+from console.database.sessions import DRAIN, JOB, QUEUE, SUSPECT_SECONDS, WEB, Limits
+from console.exports import exporter
 from tests.support.source_code import tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +83,10 @@ def test_the_limits_of_sessions_are_the_codes() -> None:
         ("a worker's drains", DRAIN),
         ("a worker's heartbeat, leases and job queue, and who listens", QUEUE),
         ("a worker's other jobs", JOB),
+        (
+            "an export that a worker writes",
+            Limits(exporter.STATEMENT_SECONDS, exporter.LOCK_SECONDS, exporter.IDLE_SECONDS),
+        ),
     ):
         said = (limits.statement, limits.lock, limits.idle_in_transaction)
         assert f"| {who} | {' | '.join(f'{seconds:g} s' for seconds in said)} |" in text
