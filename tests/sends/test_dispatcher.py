@@ -261,6 +261,19 @@ def test_backoff_doubles_to_a_cap_with_jitter():
     assert backoff_seconds(50, lambda: 1.0) == 30.0
 
 
+def test_the_last_step_finishes_a_send_of_which_some_were_skipped(
+    simulator, chats, make_interaction, send_to
+):
+    """No sweep runs here."""
+    offline = make_interaction("offline", user_data={"IsOnline": "0"}).pk
+    send = send_to([*chats(3), offline])
+    drain()
+    assert statuses(send) == {"delivered": 3, "skipped": 1}
+    send.refresh_from_db()
+    assert send.status == SendStatus.FINISHED
+    assert_ledger_agrees()
+
+
 def test_next_due_at_sees_only_running_sends(chat_server, chats, send_to):
     assert queue.work_by_name(["chat-east"])["chat-east"].next_due_at is None
     send_to(chats(1), undo_seconds=30)

@@ -15,9 +15,11 @@ from console.sends.engine.claim import CLAIM, MARK_SENDING, SHARED, plan_by_inde
 from console.sends.engine.claim_budget import LOCK
 from console.sends.engine.outcomes import END
 from console.sends.engine.priority import Line, Turns
-from console.sends.engine.record import OVER
+from console.sends.engine.record import OVER, PERHAPS_OVER
 from console.sends.plan.contact_budget import CONTACTS, TAKEN, contact_values
 from console.sends.selectors import sends_awaiting_approval, sends_running
+
+pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
 STATEMENTS = {
@@ -81,7 +83,6 @@ def read_whole(statement: str, values: dict[str, object]) -> set[str]:
     return found
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_no_table_is_read_whole(name: str) -> None:
     statement, values = STATEMENTS[name]
@@ -91,6 +92,15 @@ def test_no_table_is_read_whole(name: str) -> None:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("RESET enable_seqscan; RESET enable_hashjoin; RESET enable_mergejoin")
+
+
+def test_a_step_does_not_look_through_the_outbox_for_what_is_over() -> None:
+    """It has a row for each delivery that has ended, until PostgreSQL clears it away."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {PERHAPS_OVER}", {"ids": array([1, 2])})
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "sends_outbox" not in plan
+    assert "sends_sendoutcome" in plan
 
 
 OLD = """
