@@ -26,6 +26,13 @@ new PerformanceObserver((seen) => {
   }
 }).observe({ type: "layout-shift", buffered: true });
 """
+# What stands behind a number that follows the chats.
+BESIDE = """
+(number) => {
+  document.querySelector(".views__count").textContent = number;
+  return document.querySelector(".views__new").getBoundingClientRect().x;
+}
+"""
 SETTLED = "new Promise((done) => setTimeout(done, 1000 - performance.now()))"
 WINDOWS = {"wide": (1440, 900), "medium": (1024, 768), "phone": (390, 844)}
 # The browser gives the list of notices a layer of its own in about every second load.
@@ -50,3 +57,5 @@ def test_nothing_moves_while_the_board_loads(window: str, sit_down: Callable[...
     for page in pages:
         page.evaluate(SETTLED)
         assert page.evaluate("window.moved") == []
+    # Nor afterwards, with each chat that comes or goes.
+    assert len({pages[0].evaluate(BESIDE, number) for number in ("9", "10", "999")}) == 1
