@@ -30,7 +30,7 @@ new PerformanceObserver((seen) => {
 BESIDE = """
 (number) => {
   document.querySelector(".views__count").textContent = number;
-  return document.querySelector(".views__new").getBoundingClientRect().x;
+  return Math.round(document.querySelector(".views__new").getBoundingClientRect().x);
 }
 """
 SETTLED = "new Promise((done) => setTimeout(done, 1000 - performance.now()))"
